@@ -1,0 +1,39 @@
+/** Every number that the contract calls a limit (`docs/contract.md`, 000); `ROLLCALL_LIMITS` overrides any of them. */
+export interface Limits {
+  /** State keys a member has in one channel. */
+  readonly statesPerMember: number
+  /** Bytes of a state key. */
+  readonly stateKeyBytes: number
+  /** Bytes of a state value, in UTF-8. */
+  readonly stateValueBytes: number
+  /** Bytes of a user id or channel name, in UTF-8. */
+  readonly nameBytes: number
+  /** Channels for which a client may cache state before it joins them (SDK). */
+  readonly cachedChannels: number
+  /** Channels that a session may be in at once. */
+  readonly channelsPerClient: number
+  /** Calls a second, for each session and each request name. */
+  readonly callsPerSecond: number
+  /** Requests of one session that may be under way at once. */
+  readonly pendingRequests: number
+  /** Occupants on one page of `whoNow`. */
+  readonly pageSize: number
+  /** Bytes of one Socket.IO message. */
+  readonly messageBytes: number
+  /** Bytes that may wait for one slow client before it is skipped until it has drained. */
+  readonly backlogBytes: number
+}
+
+export const DEFAULT_LIMITS: Limits = Object.freeze({
+  statesPerMember: 32,
+  stateKeyBytes: 32,
+  stateValueBytes: 16_384,
+  nameBytes: 64,
+  cachedChannels: 100,
+  channelsPerClient: 200,
+  callsPerSecond: 20,
+  pendingRequests: 256,
+  pageSize: 500,
+  messageBytes: 1_048_576,
+  backlogBytes: 1_048_576,
+})

@@ -1,0 +1,108 @@
+import type { ChannelRef, ChannelType, States } from './channel.js'
+import type { ErrorBody } from './errors.js'
+import type { KickedEvent, MovingEvent, Occupant, PacketSpan, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
+
+/** `auth` of the Socket.IO handshake. */
+export interface HandshakeAuth {
+  readonly appId: string
+  readonly userId: string
+  readonly token?: string
+  /** Milliseconds, 1,000 to 300,000; the node's default otherwise. */
+  readonly presenceTimeout?: number
+  /** A session to continue, as `ready` named it. */
+  readonly sessionId?: string
+  /** A session of the same user with the same tag is replaced. */
+  readonly tag?: string
+}
+
+export interface SubscribeRequest {
+  readonly channelName: string
+  readonly channelType?: ChannelType
+  readonly withPresence?: boolean
+  readonly beQuiet?: boolean
+  readonly states?: States
+  readonly since?: Position
+}
+
+export type ChannelRequest = ChannelRef
+
+export interface SetStateRequest extends ChannelRef {
+  readonly states: States
+}
+
+export interface RemoveStateRequest extends ChannelRef {
+  readonly states?: readonly string[]
+}
+
+export interface GetStateRequest extends ChannelRef {
+  readonly userId: string
+}
+
+export interface WhoNowRequest extends ChannelRef {
+  readonly includedUserId?: boolean
+  readonly includedState?: boolean
+  readonly page?: string
+}
+
+export interface WhereNowRequest {
+  readonly userId: string
+}
+
+export interface ResumeRequest {
+  readonly channels: readonly SubscribeRequest[]
+}
+
+export interface RenewTokenRequest {
+  readonly token: string
+}
+
+/** Every reply carries Redis's or the node's time in milliseconds; it decides nothing. */
+export type Reply<T> = ({ readonly ok: true; readonly timestamp: number } & T) | { readonly ok: false; readonly error: ErrorBody }
+
+export interface VersionReply {
+  readonly version: number
+}
+
+export interface WhoNowReply {
+  readonly totalOccupancy: number
+  readonly occupants: readonly Occupant[]
+  /** Opaque; `''` on the last page. */
+  readonly nextPage: string
+  readonly version: number
+}
+
+export interface WhereNowReply {
+  readonly totalChannel: number
+  readonly channels: readonly ChannelRef[]
+}
+
+/** What follows for one resumed channel: nothing, the missed changes, or a SNAPSHOT; or why it could not be resumed. */
+export type ResumeResult =
+  | (ChannelRef & { readonly result: 'unchanged' | 'changes' | 'snapshot'; readonly version: number })
+  | (ChannelRef & { readonly result: 'error'; readonly error: ErrorBody })
+
+type Ack<T> = (reply: Reply<T>) => void
+
+export interface ClientToServerEvents {
+  subscribe: (request: SubscribeRequest, ack: Ack<VersionReply>) => void
+  unsubscribe: (request: ChannelRequest, ack: Ack<object>) => void
+  setState: (request: SetStateRequest, ack: Ack<VersionReply>) => void
+  removeState: (request: RemoveStateRequest, ack: Ack<VersionReply>) => void
+  getState: (request: GetStateRequest, ack: Ack<Occupant>) => void
+  whoNow: (request: WhoNowRequest, ack: Ack<WhoNowReply>) => void
+  whereNow: (request: WhereNowRequest, ack: Ack<WhereNowReply>) => void
+  resume: (request: ResumeRequest, ack: Ack<{ readonly channels: readonly ResumeResult[] }>) => void
+  renewToken: (request: RenewTokenRequest, ack: Ack<object>) => void
+  /** The page is being closed: a short grace instead of presenceTimeout. No reply. */
+  closing: () => void
+}
+
+export type RequestName = Exclude<keyof ClientToServerEvents, 'closing'>
+
+export interface ServerToClientEvents {
+  ready: (event: ReadyEvent) => void
+  presence: (events: readonly PresenceEvent[], span?: PacketSpan) => void
+  token: (event: TokenEvent) => void
+  kicked: (event: KickedEvent) => void
+  moving: (event: MovingEvent) => void
+}
