@@ -46,9 +46,10 @@ export type Applied = { readonly outcome: 'applied'; readonly effects: readonly 
 /**
  * The one reducer, used by the nodes' feeds and by the SDK. It owns its map: a snapshot replaces it, a batch moves it.
  *
- * - Another life, or a `previous` that is not where the replica stands: `gap`, nothing is changed, the caller fetches.
+ * - Another life, or a batch that begins after where the replica stands: `gap`, nothing is changed, the caller fetches.
  * - Nothing newer than the replica: `old`.
- * - A batch that begins before and ends after where the replica stands is applied from there on.
+ * - A batch that begins before and ends after where the replica stands is applied from there on: within one life every
+ *   position of a channel is one of its versions, so a replica that stands inside a batch has seen its first part.
  */
 export class ChannelReplica implements Replica {
   #life: string
@@ -83,7 +84,7 @@ export class ChannelReplica implements Replica {
   apply(batch: ChangeBatch): Applied {
     if (batch.life !== this.#life) return { outcome: 'gap' }
     if (batch.version <= this.#version) return { outcome: 'old' }
-    if (!this.#follows(batch)) return { outcome: 'gap' }
+    if (batch.previous > this.#version) return { outcome: 'gap' }
     const effects: Effect[] = []
     for (const change of batch.changes) {
       if (change.version <= this.#version) continue
@@ -92,11 +93,6 @@ export class ChannelReplica implements Replica {
     }
     this.#version = batch.version
     return { outcome: 'applied', effects }
-  }
-
-  /** A batch follows on where the replica stands when it starts there, or when the replica stands on one of its changes. */
-  #follows(batch: ChangeBatch): boolean {
-    return batch.previous === this.#version || batch.changes.some((change) => change.version === this.#version)
   }
 
   #reduce(change: Change): Effect | null {

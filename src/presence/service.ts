@@ -1,0 +1,59 @@
+import type { ChannelRef, States } from '../protocol/channel.js'
+import type { Attach, Channel, MemberRecord } from './types.js'
+
+/** Why a session of this node is over without the client having asked for it. The gateway drops its socket. */
+export type EndReason =
+  /** A newer connection of the same session, here or on another node, took over. Nothing is to be suspended. */
+  | 'superseded'
+  /** Redis says that the session ended elsewhere while this node could not know; the client starts again. */
+  | 'ended'
+
+/** A logged-in session on this node, from `open` until `close`, `suspend` or its `onEnd`. */
+export interface Session {
+  readonly id: string
+  readonly userId: string
+  readonly attach: Attach
+  /** Whether the cluster still knew the session when this connection came. */
+  readonly resumed: boolean
+  readonly timeoutMs: number
+  /** The channels that it is a member of on this node. */
+  readonly channels: ReadonlyMap<string, Channel>
+}
+
+/**
+ * What a node can do for its sessions: the domain, free of transports. All methods reject with a `RollcallError`:
+ * PRESENCE_OPERATION_TIMEOUT (outcome unknown), PRESENCE_OPERATION_FAILED (not executed), DUPLICATE_USER_ID (the session
+ * has a newer connection) and what each names.
+ */
+export interface Presence {
+  readonly nodeId: string
+  readonly app: string
+
+  /** Begins or continues a session: gives it the next attach, and ends the older connection wherever it is. */
+  open(request: { readonly userId: string; readonly sessionId?: string; readonly timeoutMs: number; readonly onEnd: (reason: EndReason) => void }): Promise<Session>
+  /** The connection is lost: the session and its memberships become due after `timeoutMs` (the session's by default). Never rejects. */
+  suspend(session: Session, timeoutMs?: number): Promise<void>
+  /** Logout: every membership ends now. Never rejects. */
+  close(session: Session): Promise<void>
+
+  /** Makes the user a member through this session, or confirms it. `states` are merged into what the member has (`000.2`). */
+  join(session: Session, channel: ChannelRef, states?: States): Promise<{ readonly version: number; readonly member: MemberRecord }>
+  /** Idempotent. */
+  leave(session: Session, channel: ChannelRef): Promise<{ readonly version: number }>
+  /** Merges (`000.4`). CHANNEL_NOT_SUBSCRIBED, PRESENCE_STATE_COUNT_OVERFLOW. */
+  setState(session: Session, channel: ChannelRef, states: States): Promise<{ readonly version: number }>
+  /** Removes these keys, or all (`000.6`). CHANNEL_NOT_SUBSCRIBED. */
+  removeState(session: Session, channel: ChannelRef, keys: readonly string[]): Promise<{ readonly version: number }>
+
+  /** From Redis. PRESENCE_USER_NOT_EXIST. */
+  getState(channel: ChannelRef, userId: string): Promise<States>
+  /** From Redis. */
+  whereNow(userId: string): Promise<readonly ChannelRef[]>
+
+  /** Sessions on this node, of one user or of all. */
+  sessions(userId?: string): Iterable<Session>
+  /** Whether Redis has answered a heartbeat of every partition recently enough to vouch for what feeds say. */
+  inService(partition?: number): boolean
+  /** Called when {@link inService} as a whole turns. */
+  onService(listener: (inService: boolean) => void): void
+}

@@ -1,0 +1,88 @@
+import type { Beat, BeatReply, Channel, ChannelEvent, ChannelSnapshot, CommitReply, AuditRow, MemberRecord, Membership, Op, SessionEntry } from './types.js'
+
+/** One ordered batch of one partition, applied whole or refused whole. */
+export interface Batch {
+  readonly node: string
+  /** Higher than that of every call sent before in this partition. */
+  readonly number: number
+  readonly life: string
+  readonly periodMs: number
+  readonly ops: readonly Op[]
+}
+
+/** The outcome of a call is not known: it may or may not have been executed. */
+export class UnknownOutcomeError extends Error {
+  constructor(cause: unknown) {
+    super(`the outcome of a store call is unknown: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.name = 'UnknownOutcomeError'
+  }
+}
+
+/** The store did not execute the call and said so (out of memory, loading, a moved slot). Nothing was changed. */
+export class StoreRefusedError extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+    this.name = 'StoreRefusedError'
+  }
+}
+
+export interface DueCandidates {
+  /** Memberships whose deadline is at or before the clock that was asked for. */
+  readonly due: readonly Membership[]
+  /** Nodes whose lease end is at or before it. */
+  readonly leases: readonly string[]
+}
+
+export type LeaseRow = { readonly node: string; readonly leaseEnd: number; readonly owned: number }
+
+/**
+ * What the presence domain needs of the store.
+ *
+ * Expiry means: a membership ends when nobody vouches for it. A node vouches for its memberships by a lease that it
+ * renews (`heartbeat`); a membership whose connection is gone has a deadline. Both are ended by `commit` with sweep ops
+ * alone, never by reading: whatever ends is published.
+ *
+ * Every write of a channel is published to its subscribers by the same atomic step. Order within a partition is the
+ * order in which the store executed the batches.
+ *
+ * Calls reject with {@link UnknownOutcomeError} or {@link StoreRefusedError}.
+ */
+export interface PresenceStore {
+  readonly partitions: number
+  /** Which of the partitions a channel is in. */
+  partitionOf(channel: Channel): number
+
+  commit(partition: number, batch: Batch): Promise<CommitReply>
+  heartbeat(partition: number, beat: Beat): Promise<BeatReply>
+
+  snapshot(channel: Channel): Promise<ChannelSnapshot>
+  /** One member, or null when it is not there. */
+  member(channel: Channel, userId: string): Promise<(MemberRecord & { readonly time: number }) | null>
+  /** The channels that a user is in, over all partitions. */
+  channelsOf(app: string, userId: string): Promise<readonly Channel[]>
+  /** A page of the channels that have members. The cursor is opaque, `''` at the start and at the end. */
+  channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { readonly occupancy: number; readonly version: number })[]; readonly cursor: string }>
+  leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }>
+
+  /** Sessions of each of these members, in order; null where the member is not there. */
+  sessions(partition: number, of: readonly { readonly channel: Channel; readonly userId: string }[]): Promise<readonly (readonly SessionEntry[] | null)[]>
+  /** The memberships that the store lists under a node's lease, at most about `limit` of them, in no order. */
+  owned(partition: number, node: string, limit?: number): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }>
+  dueCandidates(partition: number, clock: number, limit: number): Promise<DueCandidates>
+  /** Plain reads of channels of one partition; with `renew` their keys' lifetime is renewed too. One call. */
+  audit(partition: number, channels: readonly Channel[], renew: boolean): Promise<{ readonly life: string; readonly rows: readonly AuditRow[] }>
+
+  /** Events of a channel from the moment the promise resolves, until the returned function is called. */
+  subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void>
+  /**
+   * Resolves when everything published before this call has reached this node's subscribers of the partition. Rejects,
+   * and has the connection made anew, when the subscriber is silent.
+   */
+  probe(partition: number): Promise<void>
+  /** Called when a subscriber connection was made anew: what was published meanwhile is lost. */
+  onSubscriberReset(listener: (partitions: readonly number[] | 'all') => void): void
+
+  /** Whether commands get through right now, for readiness. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,176 @@
+import type { ChannelType, States } from '../protocol/channel.js'
+import type { Change, Member } from '../replica/replica.js'
+
+/** A channel as the cluster names it: with its app, and the internal type `USER` (its members are a user's sessions). */
+export interface Channel {
+  readonly app: string
+  readonly type: ChannelType | 'USER'
+  readonly name: string
+}
+
+/** One string a channel, for maps. No part can contain the separator: apps and types have no colon. */
+export function channelId(channel: Channel): string {
+  return `${channel.app}:${channel.type}:${channel.name}`
+}
+
+/** The reverse of {@link channelId}. */
+export function parseChannelId(id: string): Channel {
+  const first = id.indexOf(':')
+  const second = id.indexOf(':', first + 1)
+  if (first < 1 || second < 0) throw new Error(`not a channel id: ${JSON.stringify(id)}`)
+  return { app: id.slice(0, first), type: id.slice(first + 1, second) as Channel['type'], name: id.slice(second + 1) }
+}
+
+export function userChannel(app: string, userId: string): Channel {
+  return { app, type: 'USER', name: userId }
+}
+
+/**
+ * One presence of one session in one channel, and under which attach. In a USER channel the member is the session
+ * itself: `userId` is the session id there.
+ */
+export interface Membership {
+  readonly channel: Channel
+  readonly userId: string
+  readonly session: string
+}
+
+/** A numbered connection of a session. The highest attach is the session's only valid one. */
+export type Attach = number
+
+/** One step of a batch. Each is decided by the store's script against what is there then; see {@link OpResult}. */
+export type Op =
+  /**
+   * Put a session into a channel, or take it over under a higher attach.
+   * `join` makes the member if it is not there; `resume` only takes over what is there; `assert` repairs after a loss
+   * and carries what the node knows of the member. `attach: null` asks the USER channel for the session's next one.
+   */
+  | (Membership & {
+      readonly kind: 'join' | 'resume' | 'assert'
+      readonly attach: Attach | null
+      readonly timeoutMs: number
+      readonly known?: MemberRecord
+    })
+  /** Put back a member that a feed has and the store lost, due like a dead node's. Does nothing to a member that is there. */
+  | { readonly kind: 'placeholder'; readonly channel: Channel; readonly userId: string; readonly timeoutMs: number; readonly known: MemberRecord }
+  | (Membership & { readonly kind: 'leave'; readonly attach: Attach })
+  /** The connection is gone, the session may come back: due after `timeoutMs`. */
+  | (Membership & { readonly kind: 'suspend'; readonly attach: Attach; readonly timeoutMs: number })
+  /** Replace the member's states, if they still have the revision that the new ones are based on. */
+  | (Membership & { readonly kind: 'state'; readonly attach: Attach; readonly base: number; readonly states: States })
+  /** Sweep: end a session whose deadline has passed. */
+  | (Membership & { readonly kind: 'expire' })
+  /** Sweep: a session of a node whose lease has ended becomes due. */
+  | (Membership & { readonly kind: 'orphan'; readonly node: string })
+  /** Sweep: mark a lease that has run out as ended; `drop` forgets it once it owns nothing more. */
+  | { readonly kind: 'endLease' | 'dropLease'; readonly node: string }
+
+/** Ops that need no memory; a batch is cut where the kind changes, so that they work under `maxmemory`. */
+export function isShrinking(op: Op): boolean {
+  return !(op.kind === 'join' || op.kind === 'assert' || op.kind === 'placeholder' || op.kind === 'state')
+}
+
+/** A member's data as the store keeps it. `revision` is the version of the last change of its states (or its join). */
+export interface MemberRecord {
+  readonly revision: number
+  readonly joinedAt: number
+  readonly states: States
+}
+
+/**
+ * What became of one op. Only `ok` changed something.
+ *
+ * - `same`: what was asked for is so already.
+ * - `stale`: the session has a higher attach; whoever asked is superseded.
+ * - `missing`: no such session (or member) there.
+ * - `conflict`: the states moved on; `member` is what they are now.
+ * - `lost`: the channel's data is damaged (one key of it is gone); assert what you have.
+ * - `early`: not due yet.
+ */
+export interface OpResult {
+  readonly status: 'ok' | 'same' | 'stale' | 'missing' | 'conflict' | 'lost' | 'early'
+  /** The channel's version after this op (0 where the op names no channel). */
+  readonly version: number
+  /** join, resume, assert, state, conflict: the member as it is now. */
+  readonly member?: MemberRecord
+  /** join with `attach: null`: the attach that it got. */
+  readonly attach?: Attach
+  /** The node that held the session before, if it was another living one. */
+  readonly superseded?: string
+}
+
+/** A batch that the script did not execute, and why; nothing was changed. */
+export type BatchRefusal =
+  /** The node's lease is not held: heartbeat, reconcile, again. */
+  | 'lease'
+  /** The partition's life is not the one that the batch names: heartbeat, reconcile, again. */
+  | 'life'
+  /** A higher number of this incarnation was already applied: the batch came late. */
+  | 'number'
+
+export type CommitReply =
+  | { readonly outcome: 'done'; readonly clock: number; readonly results: readonly OpResult[] }
+  | { readonly outcome: 'refused'; readonly why: BatchRefusal }
+
+/** A node's sign of life in one partition. */
+export interface Beat {
+  readonly node: string
+  readonly number: number
+  readonly leaseMs: number
+  readonly periodMs: number
+  /** The life that the caller knows, `''` for a node that never had one. */
+  readonly knownLife: string
+  /** The id of a new life, should one begin with this call. */
+  readonly newLife: string
+  /** The highest clock that the caller has seen in this partition, in microseconds. */
+  readonly clockSeen: number
+}
+
+export interface BeatReply {
+  readonly outcome: 'held' | 'taken' | 'late'
+  /** `held`: the lease went on. `taken`: it had ended and begins anew, so reconcile. `late`: a higher number was already applied. */
+  readonly life: string
+  /** The partition's clock, in microseconds. */
+  readonly clock: number
+  /** Redis's TIME, in milliseconds. */
+  readonly time: number
+  /** No sweep acts before this clock. */
+  readonly holdUntil: number
+  /** The first deadline, or null. */
+  readonly nextDue: number | null
+  /** The first lease end of another node (0: one is being swept), or null. */
+  readonly nextLeaseEnd: number | null
+  /** How many memberships the store lists as this node's, or null when the list itself is lost. */
+  readonly owned: number | null
+}
+
+/** One session of a member as the store has it. */
+export interface SessionEntry {
+  readonly session: string
+  readonly attach: Attach
+  readonly timeoutMs: number
+  /** The incarnation that vouches for it; null: due. */
+  readonly node: string | null
+}
+
+export interface ChannelSnapshot {
+  /** The partition's life. */
+  readonly life: string
+  /** The channel's own life, `''` while it is empty. */
+  readonly channelLife: string
+  readonly version: number
+  readonly members: ReadonlyMap<string, Member & { readonly revision: number }>
+  readonly time: number
+}
+
+/** What one script published of one channel. */
+export interface ChannelEvent {
+  readonly life: string
+  readonly channelLife: string
+  /** 0: the channel began with this event. */
+  readonly previous: number
+  readonly changes: readonly Change[]
+}
+
+/** One channel as the audit sees it. `null`: it has no data. `'damaged'`: one of its two keys is gone. */
+export type AuditRow = { readonly channelLife: string; readonly version: number; readonly occupancy: number } | 'damaged' | null
