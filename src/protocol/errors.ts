@@ -34,7 +34,7 @@ export const ERRORS = {
   PRESENCE_INVALID_ARGUMENT: { errorCode: -13003, status: 400, retryable: false, remediation: 'Compare the request with docs/protocol.md.' },
   PRESENCE_CACHED_TOO_MANY_STATES: { errorCode: -13004, status: 400, retryable: false, remediation: 'State can be cached for 100 channels before joining; subscribe to some of them first.' },
   PRESENCE_STATE_COUNT_OVERFLOW: { errorCode: -13005, status: 400, retryable: false, remediation: 'A member has at most 32 state keys in a channel; remove some first.' },
-  PRESENCE_INVALID_STATE_KEY: { errorCode: -13006, status: 400, retryable: false, remediation: 'A state key consists of a-z A-Z 0-9, space and !#$%&()+,-:;<=>?@[\\]^_{|}~ and does not begin with an underscore.' },
+  PRESENCE_INVALID_STATE_KEY: { errorCode: -13006, status: 400, retryable: false, remediation: 'A state key consists of a-z A-Z 0-9, space and !#$%&()+,-:;<=>?@[]^_{|}~ and does not begin with an underscore.' },
   PRESENCE_INVALID_STATE_VALUE: { errorCode: -13007, status: 400, retryable: false, remediation: 'A state value is a string of well-formed Unicode.' },
   PRESENCE_STATE_KEY_SIZE_OVERFLOW: { errorCode: -13008, status: 400, retryable: false, remediation: 'A state key has at most 32 bytes.' },
   PRESENCE_STATE_VALUE_SIZE_OVERFLOW: { errorCode: -13009, status: 400, retryable: false, remediation: 'A state value has at most 16,384 bytes of UTF-8.' },

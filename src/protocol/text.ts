@@ -1,0 +1,12 @@
+/** Whether a string has no lone surrogates: only then does its UTF-8 form say the same. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
+}
+
+const encoder = new TextEncoder()
+
+/** Whether a string has at most this many bytes in UTF-8; long strings are refused without being encoded. */
+export function fitsUtf8(text: string, bytes: number): boolean {
+  if (text.length > bytes) return false
+  return text.length * 3 <= bytes || encoder.encode(text).length <= bytes
+}
