@@ -57,7 +57,7 @@ export interface PresenceStore {
 
   snapshot(channel: Channel): Promise<ChannelSnapshot>
   /** One member, or null when it is not there. */
-  member(channel: Channel, userId: string): Promise<(MemberRecord & { readonly time: number }) | null>
+  member(channel: Channel, userId: string): Promise<MemberRecord | null>
   /** The channels that a user is in, over all partitions. */
   channelsOf(app: string, userId: string): Promise<readonly Channel[]>
   /** A page of the channels that have members. The cursor is opaque, `''` at the start and at the end. */
@@ -69,8 +69,12 @@ export interface PresenceStore {
   /** The memberships that the store lists under a node's lease, at most about `limit` of them, in no order. */
   owned(partition: number, node: string, limit?: number): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }>
   dueCandidates(partition: number, clock: number, limit: number): Promise<DueCandidates>
-  /** Plain reads of channels of one partition; with `renew` their keys' lifetime is renewed too. One call. */
-  audit(partition: number, channels: readonly Channel[], renew: boolean): Promise<{ readonly life: string; readonly rows: readonly AuditRow[] }>
+  /** Looks at channels of one partition, in one call. With `renew`, the lifetime of their keys and of these users' is renewed too. */
+  audit(
+    partition: number,
+    channels: readonly Channel[],
+    renew?: { readonly app: string; readonly users: readonly string[] },
+  ): Promise<{ readonly life: string; readonly rows: readonly AuditRow[] }>
 
   /** Events of a channel from the moment the promise resolves, until the returned function is called. */
   subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void>
@@ -80,7 +84,7 @@ export interface PresenceStore {
    */
   probe(partition: number): Promise<void>
   /** Called when a subscriber connection was made anew: what was published meanwhile is lost. */
-  onSubscriberReset(listener: (partitions: readonly number[] | 'all') => void): void
+  onSubscriberReset(listener: () => void): void
 
   /** Whether commands get through right now, for readiness. */
   ping(): Promise<void>

@@ -78,9 +78,9 @@ export interface MemberRecord {
 }
 
 /**
- * What became of one op. Only `ok` changed something.
+ * What became of one op.
  *
- * - `same`: what was asked for is so already.
+ * - `same`: it was so already; a join that found the session there took it over under the new attach.
  * - `stale`: the session has a higher attach; whoever asked is superseded.
  * - `missing`: no such session (or member) there.
  * - `conflict`: the states moved on; `member` is what they are now.
@@ -124,6 +124,8 @@ export interface Beat {
   readonly newLife: string
   /** The highest clock that the caller has seen in this partition, in microseconds. */
   readonly clockSeen: number
+  /** Mark the node's list of memberships as whole: at its first beat, and after a reconcile that found it lost. */
+  readonly seal: boolean
 }
 
 export interface BeatReply {

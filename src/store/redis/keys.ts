@@ -1,0 +1,75 @@
+import { channelId, parseChannelId, type Channel, type Membership } from '../../presence/types.js'
+
+const SEPARATOR = '\0'
+
+/**
+ * The names of all keys. Each carries the partition as its hash tag, so that one script may touch a whole partition and
+ * Redis Cluster keeps it on one node. Only the first `{…}` of a key counts and that one is ours: no name can move a key.
+ */
+export class Keys {
+  readonly clock: string
+  readonly leases: string
+  readonly due: string
+  readonly #prefix: string
+
+  constructor(partition: number) {
+    this.#prefix = `rollcall:{${partition}}:`
+    this.clock = `${this.#prefix}clock`
+    this.leases = `${this.#prefix}leases`
+    this.due = `${this.#prefix}due`
+  }
+
+  owned(node: string): string {
+    return `${this.#prefix}owned:${node}`
+  }
+  members(channel: string): string {
+    return `${this.#prefix}members:${channel}`
+  }
+  sessions(channel: string): string {
+    return `${this.#prefix}sessions:${channel}`
+  }
+  events(channel: string): string {
+    return `${this.#prefix}events:${channel}`
+  }
+  where(app: string, userId: string): string {
+    return `${this.#prefix}where:${app}:${userId}`
+  }
+  probe(node: string): string {
+    return `${this.#prefix}probe:${node}`
+  }
+}
+
+/** The one key without a partition: how many there are. Written again when missing; it has no lifetime. */
+export const PARTITION_COUNT_KEY = 'rollcall:partitions'
+
+/** Matches every channel's members key, in any partition. */
+export const MEMBERS_PATTERN = 'rollcall:{*}:members:*'
+
+/** The channel of a members key, or null for any other key. */
+export function channelOfMembersKey(key: string): Channel | null {
+  const match = /^rollcall:\{\d+\}:members:/.exec(key)
+  return match === null ? null : parseChannelId(key.slice(match[0].length))
+}
+
+/** How a membership is listed under `owned` and `due`. Names have no NUL. */
+export function membershipText(membership: Membership): string {
+  return [channelId(membership.channel), membership.userId, membership.session].join(SEPARATOR)
+}
+
+/** The reverse of {@link membershipText}. */
+export function parseMembership(text: string): Membership {
+  const [channel, userId, session] = text.split(SEPARATOR)
+  if (channel === undefined || userId === undefined || session === undefined) throw new Error(`not a membership: ${JSON.stringify(text)}`)
+  return { channel: parseChannelId(channel), userId, session }
+}
+
+/** FNV-1a over UTF-8, spread over the partitions: the same on every node and in every version. */
+export function partitionOf(channel: Channel, partitions: number): number {
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(channelId(channel), 'utf8')) {
+    hash ^= byte
+    hash = Math.imul(hash, 0x01000193)
+  }
+  // The low bits of FNV mix poorly for short names; fold the high ones in.
+  return ((hash ^ (hash >>> 16)) >>> 0) % partitions
+}

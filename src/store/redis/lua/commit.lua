@@ -1,0 +1,312 @@
+-- Applies an ordered batch of ops of one partition, whole or not at all, and publishes once per channel touched.
+--
+-- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, then as ARGV names them by index: owned:<other>, and for each channel
+--       members, sessions, events (in a row), and where:<user>
+-- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 count of other nodes,
+--       then node and key index for each of those, then 11 for each op:
+--       kind, members key index, where key index, channel id, user, session, attach, timeout (us), revision, joined at, states
+-- reply {'done', clock, result...}, or a refusal that changed nothing: {'life'}, {'lease'}, {'number'},
+--       {'owners', node...} (declare owned:<node> too and send it again)
+-- a result: {status, version, attach, superseded, revision, joined at, states}
+-- event on events:<channel>: fields joined by NUL: life, channel life, previous, time (ms), then 6 for each change:
+--       kind, version, user, joined at, states, session
+
+local clockKey, leasesKey, dueKey, ownedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local node, number, life, period, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local OP, NUL = 11, '\0'
+local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: ends as timeout, ends as leave
+
+local function text(n) return string.format('%.0f', n) end
+
+-- 1. May this batch be executed at all?
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node)
+local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+if c[1] ~= life or c[4] ~= replid then return {'life'} end
+if tonumber(redis.call('ZSCORE', leasesKey, node) or 0) <= 0 then return {'lease'} end
+if number <= tonumber(c[7] or 0) then return {'number'} end
+
+local t = redis.call('TIME')
+local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
+local step = math.max(0, time - tonumber(c[3]))
+local now, hold, fresh = tonumber(c[2]), tonumber(c[5]), tonumber(c[6])
+if step > 1.5 * period then -- Redis stood still, or its clock jumped: nobody's deadline runs out because of that
+  step = 1.5 * period
+  hold = math.max(hold, now + step + 2 * period)
+end
+now = math.floor(now + step)
+local function tick() now = now + 1; return now end
+
+local owned, at = {[node] = ownedKey}, 7
+for _ = 1, tonumber(ARGV[6]) do
+  owned[ARGV[at]] = KEYS[tonumber(ARGV[at + 1])]
+  at = at + 2
+end
+
+-- 2. Read what the ops touch; nothing is written before all of it is known.
+local channels, order = {}, {}
+local function channelAt(index)
+  local ch = channels[index]
+  if ch then return ch end
+  ch = {members = KEYS[index], sessions = KEYS[index + 1], events = KEYS[index + 2], users = {}, changes = {}, version = 0}
+  local m, s = redis.call('HGET', ch.members, ''), redis.call('HGET', ch.sessions, '')
+  if m and s then
+    local itsLife, version = string.match(m, '^(%S+) (%d+)$')
+    ch.life, ch.version, ch.lost = itsLife, tonumber(version), itsLife ~= s
+  elseif m or s or redis.call('EXISTS', ch.members, ch.sessions) > 0 then
+    ch.lost = true
+  end
+  ch.previous = ch.version
+  channels[index] = ch
+  order[#order + 1] = ch
+  return ch
+end
+
+local function memberAt(ch, user)
+  local u = ch.users[user]
+  if u then return u end
+  u = {sessions = {}, count = 0}
+  if not ch.lost then
+    local record = redis.call('HGET', ch.members, user)
+    if record then
+      local revision, joined, states = string.match(record, '^(%d+) (%d+) (.*)$')
+      u.revision, u.joined, u.states = tonumber(revision), tonumber(joined), states
+    end
+    for session, attach, timeout, holder in string.gmatch(redis.call('HGET', ch.sessions, user) or '', '([^,;]+),(%d+),(%d+),([^;]+)') do
+      u.sessions[session] = {attach = tonumber(attach), timeout = tonumber(timeout), holder = holder}
+      u.count = u.count + 1
+    end
+  end
+  ch.users[user] = u
+  return u
+end
+
+local TAKES = {join = true, resume = true, assert = true, leave = true}
+local unknown = {}
+for i = at, #ARGV, OP do
+  local index = tonumber(ARGV[i + 1])
+  if index > 0 then
+    local entry = memberAt(channelAt(index), ARGV[i + 4]).sessions[ARGV[i + 5]]
+    if entry and TAKES[ARGV[i]] and entry.holder ~= DUE and entry.holder ~= LEAVING and not owned[entry.holder] then
+      unknown[#unknown + 1] = entry.holder
+    end
+  end
+end
+if #unknown > 0 then return {'owners', unpack(unknown)} end
+
+-- 3. Decide, op by op. Only the small shared keys (due, owned, where, leases) are written on the way.
+local grewDue, grewOwned = false, false
+
+local function change(ch, kind, user, joined, states, session)
+  ch.version = tick()
+  ch.changes[#ch.changes + 1] = table.concat({kind, text(ch.version), user, joined or '', states or '', session or ''}, NUL)
+  return ch.version
+end
+local function membership(op) return op.channel .. NUL .. op.user .. NUL .. op.session end
+local function letGo(op, entry) -- whoever vouched for it does so no more
+  if entry.holder == DUE or entry.holder == LEAVING then redis.call('ZREM', dueKey, membership(op))
+  elseif owned[entry.holder] then redis.call('SREM', owned[entry.holder], membership(op)) end
+end
+local function makeDue(op, entry, deadline, holder)
+  entry.holder = holder
+  redis.call('ZADD', dueKey, text(deadline), membership(op))
+  grewDue = true
+end
+local function result(status, ch, u, attach, superseded)
+  local r = {status, text(ch and ch.version or 0), attach and text(attach) or '', superseded or ''}
+  if u and u.revision then r[5], r[6], r[7] = text(u.revision), text(u.joined), u.states end
+  return r
+end
+local function found(ch, op, kind) -- a member comes to be
+  op.u.joined = op.joined > 0 and op.joined or math.floor(time / 1000)
+  op.u.states, op.u.dirty = op.states, true
+  local version = change(ch, kind, op.user, text(op.u.joined), op.u.states)
+  op.u.revision = op.revision > 0 and op.revision or version
+  if op.where then
+    redis.call('HSET', op.where, op.channel, '')
+    redis.call('EXPIRE', op.where, ttl, 'NX')
+  end
+end
+local function merge(ch, op) -- a repair meets a member that is there: highest revision, lowest joined-at
+  local newer = op.revision > op.u.revision
+  local differs = newer and op.states ~= op.u.states
+  if newer then op.u.revision, op.u.states, op.u.dirty = op.revision, op.states, true end
+  if op.joined > 0 and op.joined < op.u.joined then op.u.joined, op.u.dirty = op.joined, true end
+  if differs then change(ch, 'assert', op.user, text(op.u.joined), op.u.states) end
+end
+local function drop(ch, op, entry, kind) -- a session ends; the last one takes the member with it
+  letGo(op, entry)
+  op.u.sessions[op.session], op.u.count, op.u.dirty = nil, op.u.count - 1, true
+  if op.u.count > 0 or not op.u.revision then return end
+  op.u.revision, op.u.joined, op.u.states = nil, nil, nil
+  if op.where then redis.call('HDEL', op.where, op.channel) end
+  change(ch, kind, op.user)
+end
+
+local act = {}
+local function enter(ch, op)
+  local u, entry = op.u, op.entry
+  if entry and op.attach and entry.attach > op.attach then return result('stale', ch) end
+  if op.kind == 'resume' and not (entry and u.revision) then return result('missing', ch) end
+  local superseded = entry and entry.holder ~= DUE and entry.holder ~= LEAVING and entry.holder or nil
+  local attach = op.attach or math.max(tick(), entry and entry.attach + 1 or 0)
+  if entry then letGo(op, entry) else u.count = u.count + 1 end
+  u.sessions[op.session] = {attach = attach, timeout = op.timeout, holder = node}
+  u.dirty = true
+  redis.call('SADD', ownedKey, membership(op))
+  grewOwned = true
+  local held = u.sessions['?']
+  if held then -- a placeholder has done its work once a real session vouches
+    letGo({channel = op.channel, user = op.user, session = '?'}, held)
+    u.sessions['?'], u.count = nil, u.count - 1
+  end
+  if not u.revision then found(ch, op, op.kind == 'assert' and 'assert' or 'join')
+  elseif op.kind == 'assert' then merge(ch, op) end
+  return result(entry and 'same' or 'ok', ch, u, attach, superseded)
+end
+act.join, act.resume, act.assert = enter, enter, enter
+
+function act.placeholder(ch, op)
+  if op.u.revision then
+    merge(ch, op)
+    return result('same', ch)
+  end
+  op.u.sessions['?'], op.u.count = {attach = 0, timeout = op.timeout}, op.u.count + 1
+  makeDue(op, op.u.sessions['?'], now + op.timeout, DUE)
+  found(ch, op, 'assert')
+  return result('ok', ch)
+end
+
+function act.leave(ch, op)
+  if not op.entry then return result('missing', ch) end
+  if op.entry.attach > op.attach then return result('stale', ch) end
+  if now < fresh and op.u.count == 1 then -- a new life: another tab of the member may not be asserted yet
+    letGo(op, op.entry)
+    op.entry.attach, op.u.dirty = op.attach, true
+    makeDue(op, op.entry, fresh, LEAVING)
+  else
+    drop(ch, op, op.entry, 'leave')
+  end
+  return result('ok', ch)
+end
+
+function act.suspend(ch, op)
+  local entry = op.entry
+  if not entry then return result('missing', ch) end
+  if entry.attach ~= op.attach then return result('stale', ch) end
+  if entry.holder ~= node then return result('same', ch) end
+  letGo(op, entry)
+  makeDue(op, entry, now + op.timeout, DUE)
+  op.u.dirty = true
+  return result('ok', ch)
+end
+
+function act.state(ch, op)
+  local u, entry = op.u, op.entry
+  if not entry or not u.revision then return result('missing', ch) end
+  if entry.attach ~= op.attach then return result('stale', ch) end
+  if u.revision ~= op.revision then return result('conflict', ch, u) end
+  u.states, u.dirty = op.states, true
+  u.revision = change(ch, 'state', op.user, text(u.joined), u.states, op.session)
+  return result('ok', ch, u)
+end
+
+function act.expire(ch, op)
+  local deadline = redis.call('ZSCORE', dueKey, membership(op))
+  if not deadline then return result('missing', ch) end
+  if now < hold or tonumber(deadline) > now then return result('early', ch) end
+  local entry = op.entry
+  if entry and (entry.holder == DUE or entry.holder == LEAVING) then
+    drop(ch, op, entry, entry.holder == DUE and 'timeout' or 'leave')
+    return result('ok', ch)
+  end
+  redis.call('ZREM', dueKey, membership(op))
+  return result('missing', ch)
+end
+
+function act.orphan(ch, op) -- the node's name stands where states do
+  if redis.call('ZSCORE', leasesKey, op.states) ~= '0' then return result('early', ch) end
+  redis.call('SREM', owned[op.states], membership(op))
+  if not op.entry or op.entry.holder ~= op.states then return result('missing', ch) end
+  makeDue(op, op.entry, now + op.entry.timeout, DUE)
+  op.u.dirty = true
+  return result('ok', ch)
+end
+
+function act.endLease(_, op)
+  local lease = redis.call('ZSCORE', leasesKey, op.states)
+  if not lease then return result('missing') end
+  if lease == '0' then return result('same') end
+  if op.states ~= node and (now < hold or tonumber(lease) > now) then return result('early') end
+  redis.call('ZADD', leasesKey, '0', op.states)
+  return result('ok')
+end
+
+function act.dropLease(_, op)
+  if redis.call('ZSCORE', leasesKey, op.states) ~= '0' then return result('early') end
+  if redis.call('SCARD', owned[op.states]) > redis.call('SISMEMBER', owned[op.states], '') then return result('early') end
+  redis.call('ZREM', leasesKey, op.states)
+  redis.call('HDEL', clockKey, 'number:' .. op.states)
+  return result('ok')
+end
+
+local REPAIRS = {assert = true, placeholder = true}
+local reply = {'done', ''}
+for i = at, #ARGV, OP do
+  local index, where = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local op = {kind = ARGV[i], where = where > 0 and KEYS[where] or nil, channel = ARGV[i + 3], user = ARGV[i + 4], session = ARGV[i + 5],
+    attach = tonumber(ARGV[i + 6]), timeout = tonumber(ARGV[i + 7]), revision = tonumber(ARGV[i + 8]), joined = tonumber(ARGV[i + 9]), states = ARGV[i + 10]}
+  local ch = index > 0 and channels[index] or nil
+  if ch and ch.lost and REPAIRS[op.kind] then -- what is left of it vouches for nothing: begin anew
+    redis.call('DEL', ch.members, ch.sessions)
+    ch.lost, ch.life, ch.version, ch.previous = false, nil, 0, 0
+  end
+  if ch and ch.lost then
+    if op.kind == 'expire' and now >= hold then redis.call('ZREM', dueKey, membership(op)) end
+    if op.kind == 'orphan' then redis.call('SREM', owned[op.states], membership(op)) end
+    reply[#reply + 1] = result('lost', ch)
+  else
+    if ch then
+      op.u = ch.users[op.user]
+      op.entry = op.u.sessions[op.session]
+    end
+    reply[#reply + 1] = act[op.kind](ch, op)
+  end
+end
+
+-- 4. Write the channels back, and publish.
+for _, ch in ipairs(order) do
+  local wrote = false
+  for user, u in pairs(ch.users) do
+    if u.dirty then
+      wrote = true
+      if u.count == 0 or not u.revision then
+        redis.call('HDEL', ch.members, user)
+        redis.call('HDEL', ch.sessions, user)
+      else
+        local list = {}
+        for session, e in pairs(u.sessions) do list[#list + 1] = table.concat({session, text(e.attach), text(e.timeout), e.holder}, ',') end
+        redis.call('HSET', ch.members, user, text(u.revision) .. ' ' .. text(u.joined) .. ' ' .. u.states)
+        redis.call('HSET', ch.sessions, user, table.concat(list, ';'))
+      end
+    end
+  end
+  if wrote then
+    if not ch.life or string.sub(ch.life, 1, #life + 1) ~= life .. '.' then ch.life = life .. '.' .. text(ch.version) end
+    if redis.call('HLEN', ch.members) - redis.call('HEXISTS', ch.members, '') == 0 then
+      redis.call('DEL', ch.members, ch.sessions)
+    else
+      redis.call('HSET', ch.members, '', ch.life .. ' ' .. text(ch.version))
+      redis.call('HSET', ch.sessions, '', ch.life)
+      redis.call('EXPIRE', ch.members, ttl, 'NX')
+      redis.call('EXPIRE', ch.sessions, ttl, 'NX')
+    end
+    if #ch.changes > 0 then
+      redis.call('SPUBLISH', ch.events, table.concat({life, ch.life, text(ch.previous), text(math.floor(time / 1000)), unpack(ch.changes)}, NUL))
+    end
+  end
+end
+if grewDue then redis.call('EXPIRE', dueKey, ttl, 'NX') end
+if grewOwned then redis.call('EXPIRE', ownedKey, ttl, 'NX') end
+redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'number:' .. node, ARGV[2])
+reply[2] = text(now)
+return reply

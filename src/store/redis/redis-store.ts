@@ -1,0 +1,299 @@
+import { ReplyError, type ChainableCommander, type Redis } from 'ioredis'
+import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type PresenceStore } from '../../presence/store.js'
+import {
+  channelId,
+  isShrinking,
+  parseChannelId,
+  type AuditRow,
+  type Beat,
+  type BeatReply,
+  type Channel,
+  type ChannelEvent,
+  type ChannelSnapshot,
+  type CommitReply,
+  type MemberRecord,
+  type Membership,
+  type SessionEntry,
+} from '../../presence/types.js'
+import { decodeEvent, decodeRecord, decodeResult, decodeSessions, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
+import * as scripts from './scripts.js'
+import type { Subscriber } from './subscriber.js'
+
+/** Every key but the partition count expires by itself after this, in seconds, unless a living node renews it. */
+export const KEY_TTL_S = 86_400
+
+/** Replies by which Redis says that it did not execute a call. */
+const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|NOPERM|NOAUTH|MOVED|ASK)\b/
+/** What ioredis says of a command that it never sent. */
+const UNSENT = /Stream isn't writeable|Connection is closed\.? *$/
+
+const FIXED_KEYS = 4
+
+/** The one implementation of the port, on a single Redis >= 7.0. */
+export class RedisStore implements PresenceStore {
+  readonly #keys: readonly Keys[]
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly subscriber: Subscriber,
+    readonly partitions: number,
+    private readonly release: () => void,
+  ) {
+    this.#keys = Array.from({ length: partitions }, (_, partition) => new Keys(partition))
+  }
+
+  /** Writes the partition count where there is none; rejects when the deployment has another one. */
+  async claimPartitions(): Promise<void> {
+    await this.#call(this.redis.set(PARTITION_COUNT_KEY, String(this.partitions), 'NX'))
+    const found = await this.#call(this.redis.get(PARTITION_COUNT_KEY))
+    if (found !== null && Number(found) !== this.partitions) {
+      throw new Error(`ROLLCALL_PARTITIONS is ${this.partitions}, but this Redis was set up with ${found}: it is fixed for a deployment`)
+    }
+  }
+
+  partitionOf(channel: Channel): number {
+    return partitionOf(channel, this.partitions)
+  }
+
+  async commit(partition: number, batch: Batch): Promise<CommitReply> {
+    const script = batch.ops.every(isShrinking) ? scripts.commitShrinking : scripts.commitGrowing
+    const keys = this.#of(partition)
+    // A session that is taken over from another living node: that node's list has to be declared, so the script names it.
+    let owners: readonly string[] = []
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const encoded = encodeOps(keys, batch.ops, owners, FIXED_KEYS)
+      const reply = listOf(
+        await this.#call(
+          script.run(
+            this.redis,
+            [keys.clock, keys.leases, keys.due, keys.owned(batch.node), ...encoded.keys],
+            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), ...encoded.args],
+          ),
+        ),
+        'commit',
+      )
+      const outcome = reply[0]
+      if (outcome === 'owners') {
+        owners = [...owners, ...reply.slice(1).map((owner) => textOf(owner, 'commit'))]
+        continue
+      }
+      if (outcome === 'life' || outcome === 'lease' || outcome === 'number') return { outcome: 'refused', why: outcome }
+      if (outcome !== 'done' || reply.length !== batch.ops.length + 2) throw new ReplyShapeError('commit', reply)
+      return { outcome: 'done', clock: numberOf(reply[1], 'commit'), results: reply.slice(2).map(decodeResult) }
+    }
+    throw new StoreRefusedError('the owners of the sessions in this batch kept changing', undefined)
+  }
+
+  async heartbeat(partition: number, beat: Beat): Promise<BeatReply> {
+    const keys = this.#of(partition)
+    const args = [
+      beat.node,
+      String(beat.number),
+      String(beat.leaseMs * 1000),
+      String(beat.periodMs * 1000),
+      String(KEY_TTL_S),
+      beat.knownLife,
+      beat.newLife,
+      String(beat.clockSeen),
+      beat.seal ? '1' : '0',
+    ]
+    const reply = listOf(
+      await this.#call(scripts.heartbeat.run(this.redis, [keys.clock, keys.leases, keys.due, keys.owned(beat.node)], args)),
+      'heartbeat',
+    )
+    const [outcome, life, clock, time, hold, due, lease, owned] = reply
+    if (outcome !== 'held' && outcome !== 'taken' && outcome !== 'late') throw new ReplyShapeError('heartbeat', reply)
+    const count = numberOf(owned, 'heartbeat')
+    return {
+      outcome,
+      life: textOf(life, 'heartbeat'),
+      clock: numberOf(clock, 'heartbeat'),
+      time: numberOf(time, 'heartbeat'),
+      holdUntil: numberOf(hold, 'heartbeat'),
+      nextDue: due === '' ? null : numberOf(due, 'heartbeat'),
+      nextLeaseEnd: lease === '' ? null : numberOf(lease, 'heartbeat'),
+      owned: count < 0 ? null : count,
+    }
+  }
+
+  async snapshot(channel: Channel): Promise<ChannelSnapshot> {
+    const keys = this.#keysOf(channel)
+    const id = channelId(channel)
+    const [life, channelLife, version, time, ...rows] = listOf(
+      await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])),
+      'snapshot',
+    )
+    const members = new Map<string, ReturnType<ChannelSnapshot['members']['get']> & object>()
+    for (let i = 0; i + 1 < rows.length; i += 2) {
+      const userId = textOf(rows[i], 'snapshot')
+      members.set(userId, { userId, ...decodeRecord(textOf(rows[i + 1], 'snapshot')) })
+    }
+    return {
+      life: textOf(life, 'snapshot'),
+      channelLife: textOf(channelLife, 'snapshot'),
+      version: numberOf(version, 'snapshot'),
+      time: numberOf(time, 'snapshot'),
+      members,
+    }
+  }
+
+  async member(channel: Channel, userId: string): Promise<MemberRecord | null> {
+    const record = await this.#call(this.redis.hget(this.#keysOf(channel).members(channelId(channel)), userId))
+    return record === null ? null : decodeRecord(record)
+  }
+
+  async channelsOf(app: string, userId: string): Promise<readonly Channel[]> {
+    const lists = await Promise.all(this.#keys.map((keys) => this.#call(this.redis.hkeys(keys.where(app, userId)))))
+    return lists.flat().map(parseChannelId)
+  }
+
+  async channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { occupancy: number; version: number })[]; readonly cursor: string }> {
+    const [next, found] = await this.#call(this.redis.scan(cursor === '' ? '0' : cursor, 'MATCH', MEMBERS_PATTERN, 'COUNT', 500))
+    const channels = found.flatMap((key) => {
+      const channel = channelOfMembersKey(key)
+      return channel === null || channel.type === 'USER' ? [] : [{ key, channel }]
+    })
+    const rows = await Promise.all(
+      channels.map(async ({ key, channel }) => {
+        const [marker, length] = await Promise.all([this.#call(this.redis.hget(key, '')), this.#call(this.redis.hlen(key))])
+        return { ...channel, occupancy: Math.max(0, length - 1), version: Number(marker?.split(' ')[1] ?? 0) }
+      }),
+    )
+    return { channels: rows.filter((row) => row.occupancy > 0), cursor: next === '0' ? '' : next }
+  }
+
+  async leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }> {
+    const keys = this.#of(partition)
+    const [clock, flat] = await Promise.all([
+      this.#call(this.redis.hget(keys.clock, 'now')),
+      this.#call(this.redis.zrange(keys.leases, '0', '-1', 'WITHSCORES')),
+    ])
+    const rows: Promise<LeaseRow>[] = []
+    for (let i = 0; i + 1 < flat.length; i += 2) {
+      const node = flat[i] ?? ''
+      const leaseEnd = Number(flat[i + 1])
+      rows.push(this.#call(this.redis.scard(keys.owned(node))).then((owned) => ({ node, leaseEnd, owned: Math.max(0, owned - 1) })))
+    }
+    return { clock: Number(clock ?? 0), rows: await Promise.all(rows) }
+  }
+
+  async sessions(
+    partition: number,
+    of: readonly { readonly channel: Channel; readonly userId: string }[],
+  ): Promise<readonly (readonly SessionEntry[] | null)[]> {
+    const keys = this.#of(partition)
+    const replies = await this.#pipeline((pipeline) => {
+      for (const { channel, userId } of of) pipeline.hget(keys.sessions(channelId(channel)), userId)
+    })
+    return replies.map((reply) => (reply === null ? null : decodeSessions(textOf(reply, 'sessions'))))
+  }
+
+  async owned(partition: number, node: string, limit = Infinity): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }> {
+    const key = this.#of(partition).owned(node)
+    const memberships = new Map<string, Membership>()
+    let intact = false
+    let cursor = '0'
+    do {
+      const [next, found] = await this.#call(this.redis.sscan(key, cursor, 'COUNT', 500))
+      for (const text of found) {
+        if (text === '') intact = true
+        else memberships.set(text, parseMembership(text))
+      }
+      cursor = next
+    } while (cursor !== '0' && memberships.size < limit)
+    return { memberships: [...memberships.values()], intact }
+  }
+
+  async dueCandidates(partition: number, clock: number, limit: number): Promise<DueCandidates> {
+    const keys = this.#of(partition)
+    const [due, leases] = await Promise.all([
+      this.#call(this.redis.zrangebyscore(keys.due, '-inf', clock, 'LIMIT', 0, limit)),
+      this.#call(this.redis.zrangebyscore(keys.leases, '-inf', clock)),
+    ])
+    return { due: due.map(parseMembership), leases }
+  }
+
+  async audit(
+    partition: number,
+    channels: readonly Channel[],
+    renew?: { readonly app: string; readonly users: readonly string[] },
+  ): Promise<{ readonly life: string; readonly rows: readonly AuditRow[] }> {
+    const keys = this.#of(partition)
+    const named = channels.flatMap((channel) => {
+      const id = channelId(channel)
+      return [keys.members(id), keys.sessions(id)]
+    })
+    const where = renew === undefined ? [] : renew.users.map((userId) => keys.where(renew.app, userId))
+    const [life, ...rows] = listOf(
+      await this.#call(
+        scripts.audit.run(this.redis, [keys.clock, ...named, ...where], [String(channels.length), renew === undefined ? '0' : String(KEY_TTL_S)]),
+      ),
+      'audit',
+    )
+    return {
+      life: textOf(life, 'audit'),
+      rows: rows.map((row): AuditRow => {
+        const [channelLife, version, occupancy] = listOf(row, 'audit')
+        if (channelLife === undefined) return null
+        if (channelLife === 'damaged') return 'damaged'
+        return { channelLife: textOf(channelLife, 'audit'), version: numberOf(version, 'audit'), occupancy: numberOf(occupancy, 'audit') }
+      }),
+    }
+  }
+
+  async subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void> {
+    return this.#call(this.subscriber.subscribe(this.#keysOf(channel).events(channelId(channel)), (message) => listener(decodeEvent(message))))
+  }
+
+  async probe(): Promise<void> {
+    await this.#call(this.subscriber.probe())
+  }
+
+  onSubscriberReset(listener: () => void): void {
+    this.subscriber.onReset(listener)
+  }
+
+  async ping(): Promise<void> {
+    await this.#call(this.redis.ping())
+  }
+
+  async close(): Promise<void> {
+    this.subscriber.close()
+    this.release()
+    return Promise.resolve()
+  }
+
+  #of(partition: number): Keys {
+    const keys = this.#keys[partition]
+    if (keys === undefined) throw new RangeError(`partition ${partition} of ${this.partitions}`)
+    return keys
+  }
+
+  #keysOf(channel: Channel): Keys {
+    return this.#of(this.partitionOf(channel))
+  }
+
+  /** Every failure is one of two: Redis said that it did not execute the call, or nobody knows. */
+  async #call<T>(running: Promise<T>): Promise<T> {
+    try {
+      return await running
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      const refused = error instanceof ReplyError ? REFUSALS.test(message) : UNSENT.test(message) && !message.includes('Connection is closed')
+      if (refused) throw new StoreRefusedError(message, error)
+      throw new UnknownOutcomeError(error)
+    }
+  }
+
+  async #pipeline(fill: (pipeline: ChainableCommander) => void): Promise<readonly unknown[]> {
+    const pipeline = this.redis.pipeline()
+    fill(pipeline)
+    if (pipeline.length === 0) return []
+    const replies = await this.#call(pipeline.exec())
+    return (replies ?? []).map(([error, reply]) => {
+      if (error !== null) throw new UnknownOutcomeError(error)
+      return reply
+    })
+  }
+}

@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+/** A script as Redis runs it: one EVALSHA, and EVAL when the server does not know it (a restart, SCRIPT FLUSH). */
+export class Script {
+  readonly #source: string
+  readonly #sha: string
+
+  /** @param flags of the `#!lua` line. Without `allow-oom` a script is refused before its first write under `maxmemory`. */
+  constructor(
+    readonly name: string,
+    flags: string,
+  ) {
+    const body = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
+    this.#source = `#!lua${flags === '' ? '' : ` flags=${flags}`}\n${body}`
+    this.#sha = createHash('sha1').update(this.#source).digest('hex')
+  }
+
+  async run(redis: Redis, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    try {
+      return await redis.evalsha(this.#sha, keys.length, ...keys, ...args)
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      return await redis.eval(this.#source, keys.length, ...keys, ...args)
+    }
+  }
+}
+
+// The same body twice: a flag belongs to a whole script, and only what grows may be refused for lack of memory.
+export const commitGrowing = new Script('commit', '')
+export const commitShrinking = new Script('commit', 'allow-oom')
+export const heartbeat = new Script('heartbeat', 'allow-oom')
+export const snapshot = new Script('snapshot', 'no-writes')
+export const audit = new Script('audit', 'allow-oom')
