@@ -5,9 +5,10 @@
 #
 # Uses REDIS_URL (or REDIS_CLUSTER, REDIS_SENTINELS) where set; else a redis-server or valkey-server that is installed;
 # else installs one (asks on a terminal, unless --yes); else Docker. PORT is 3000 unless set. Ctrl-C ends all of it.
-set -uo pipefail
-# Functions that only traps call look unreachable:
+
+# Functions that only traps call look unreachable to it.
 # shellcheck disable=SC2317
+set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/lib/common.sh
 . scripts/lib/redis.sh
@@ -17,7 +18,7 @@ for argument in "$@"; do
   case $argument in
     -y | --yes) ASSUME_YES=1 ;;
     -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p;}' "${BASH_SOURCE[0]}"
+      sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
@@ -129,6 +130,8 @@ fi
 
 wait_for "$cluster_pid"
 status=$?
+# A primary that died may have left its nodes.
+end_group "$cluster_pid" 5
 cluster_pid=
 if [ -n "$asked_to_stop" ]; then
   say 'Stopped.'

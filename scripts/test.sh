@@ -5,6 +5,7 @@
 #
 # The tests start redis-server processes of their own, on free ports; where none is installed, this installs one (asks
 # on a terminal, unless --yes).
+
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/lib/common.sh
@@ -17,7 +18,7 @@ case ${1:-} in
     shift
     ;;
   -h | --help)
-    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p;}' "${BASH_SOURCE[0]}"
+    sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
 esac
@@ -50,6 +51,7 @@ check() { # NAME COMMAND…
 }
 check types npm run --silent typecheck
 check lint npm run --silent lint
+check lock node scripts/complete-lock.mjs --check
 check bundle npm run --silent check:bundle
 if [ -n "$failed" ]; then say "Failed:$failed. The tests follow."; fi
 

@@ -59,11 +59,11 @@ port_is_free() { # PORT HOST
   node -e 'const [port, host] = process.argv.slice(1); const s = require("node:net").createServer(); s.on("error", () => process.exit(1)); s.listen(Number(port), host, () => s.close());' "$1" "$2" 2>/dev/null
 }
 
-# Ends a process that this script started in a process group of its own: asks, waits, then insists.
+# Ends what this script started in a process group of its own: asks, waits, then insists.
 end_group() { # PID SECONDS
   local left=$(($2 * 10))
-  kill -TERM "$1" 2>/dev/null || return 0
-  while kill -0 "$1" 2>/dev/null && [ "$left" -gt 0 ]; do
+  kill -TERM -- "-$1" 2>/dev/null || return 0
+  while kill -0 -- "-$1" 2>/dev/null && [ "$left" -gt 0 ]; do
     sleep 0.1
     left=$((left - 1))
   done
