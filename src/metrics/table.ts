@@ -1,0 +1,50 @@
+interface Row {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+  readonly buckets?: readonly number[]
+}
+
+/** Every metric of a node besides those of its process. `docs/operating.md` has the same list; a test holds them together. */
+export const METRICS = {
+  nodeInfo: { name: 'rollcall_node_info', type: 'gauge', help: '1, labelled with the id of this life of the node.', labels: ['node_id'] },
+  inService: { name: 'rollcall_in_service', type: 'gauge', help: '1 while Redis answers heartbeats in time, 0 otherwise.', labels: [] },
+
+  sockets: { name: 'rollcall_sockets', type: 'gauge', help: 'Open client connections.', labels: [] },
+  sessions: { name: 'rollcall_sessions', type: 'gauge', help: 'Logged-in sessions that this node owns.', labels: [] },
+  memberships: { name: 'rollcall_memberships', type: 'gauge', help: 'Memberships (a session in a channel) that this node vouches for.', labels: [] },
+  feeds: { name: 'rollcall_feeds', type: 'gauge', help: 'Channels that this node follows.', labels: [] },
+  watchers: { name: 'rollcall_watchers', type: 'gauge', help: 'Subscriptions of sessions to the events of a channel.', labels: [] },
+
+  requests: { name: 'rollcall_requests_total', type: 'counter', help: 'Requests of clients, by name.', labels: ['name'] },
+  errors: { name: 'rollcall_errors_total', type: 'counter', help: 'Requests and logins that were refused or failed, by error code.', labels: ['code'] },
+  httpRequests: { name: 'rollcall_http_requests_total', type: 'counter', help: 'HTTP API requests, by method and status.', labels: ['method', 'status'] },
+
+  changes: { name: 'rollcall_changes_total', type: 'counter', help: 'Changes that feeds applied, by kind.', labels: ['kind'] },
+  gaps: { name: 'rollcall_gaps_total', type: 'counter', help: 'Times that a feed noticed that it had missed something.', labels: [] },
+  rebases: { name: 'rollcall_rebases_total', type: 'counter', help: 'Times that a feed was replaced by a snapshot from Redis.', labels: [] },
+
+  packets: { name: 'rollcall_packets_total', type: 'counter', help: 'Presence packets handed to client connections.', labels: [] },
+  events: { name: 'rollcall_events_total', type: 'counter', help: 'Presence events in those packets.', labels: [] },
+  snapshots: { name: 'rollcall_snapshots_total', type: 'counter', help: 'SNAPSHOT events sent to clients.', labels: [] },
+  skipped: { name: 'rollcall_skipped_total', type: 'counter', help: 'Times that a slow client was skipped until it drained.', labels: [] },
+  dropped: { name: 'rollcall_dropped_total', type: 'counter', help: 'Connections that the node ended, by reason.', labels: ['reason'] },
+
+  commits: { name: 'rollcall_commits_total', type: 'counter', help: 'Batches of changes sent to Redis.', labels: [] },
+  ops: { name: 'rollcall_ops_total', type: 'counter', help: 'Operations in those batches, by kind.', labels: ['kind'] },
+  refused: { name: 'rollcall_refused_batches_total', type: 'counter', help: 'Batches that Redis refused, by reason.', labels: ['why'] },
+  commitSeconds: {
+    name: 'rollcall_commit_seconds',
+    type: 'histogram',
+    help: 'Time from sending a batch to its answer.',
+    labels: [],
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  heartbeats: { name: 'rollcall_heartbeats_total', type: 'counter', help: 'Heartbeats of partitions, by outcome.', labels: ['outcome'] },
+  reconciles: { name: 'rollcall_reconciles_total', type: 'counter', help: 'Times that the node compared what it has with Redis, by reason.', labels: ['reason'] },
+  swept: { name: 'rollcall_swept_total', type: 'counter', help: 'Memberships that this node ended for want of a sign of life.', labels: [] },
+  redisCalls: { name: 'rollcall_redis_calls_total', type: 'counter', help: 'Commands sent to Redis, by command.', labels: ['command'] },
+} as const satisfies Record<string, Row>
+
+export type MetricTable = typeof METRICS
