@@ -119,7 +119,7 @@ export function resolveConfig(options: NodeOptions = {}): Config {
     if (Object.hasOwn(FIELDS, option)) values[option] = value
     else if (!OBJECTS.includes(option)) problems.push(`${option} is not an option${didYouMean(option, [...Object.keys(FIELDS), ...OBJECTS])}`)
   }
-  values['nodeEnv'] ??= process.env['NODE_ENV']
+  values.nodeEnv ??= process.env.NODE_ENV
   return build(values, (option) => option, problems)
 }
 
@@ -132,14 +132,14 @@ function build(values: Readonly<Record<string, unknown>>, nameOf: (option: Optio
     if (result.success) given[option] = result.data
     else problems.push(`${nameOf(option as OptionName)} must be ${field.allowed}${field.hidden ? '' : `; it is ${shown(value)}`}`)
   }
-  const config = complete(given as Parsed)
+  const config = complete(given)
   const bothRead = (['heartbeatMs', 'heartbeatTtlMs'] as const).every((option) => values[option] === undefined || given[option] !== undefined)
   if (bothRead && config.heartbeatTtlMs < 3 * config.heartbeatMs) {
     problems.push(
       `${nameOf('heartbeatTtlMs')} must be at least three times ${nameOf('heartbeatMs')}; they are ${config.heartbeatTtlMs} and ${config.heartbeatMs}`,
     )
   }
-  if (config.production && values['secret'] === undefined) {
+  if (config.production && values.secret === undefined) {
     problems.push(`${nameOf('secret')} must be set with ${nameOf('nodeEnv')}=production: without it anybody could log in as anybody`)
   }
   if (problems.length > 0) throw new ConfigError(problems)

@@ -52,8 +52,8 @@ export function createAuth(config: AuthConfig): Auth {
       if (token.length > TOKEN_CHARACTERS) throw new RollcallError('INVALID_TOKEN', `a token has at most ${TOKEN_CHARACTERS} characters`)
       const payload = await verified(token, key, atLogin ? LOGIN_TOLERANCE_S : 0)
       if (payload.sub !== userId) throw new RollcallError('INVALID_TOKEN', 'the token is of another user')
-      if (payload['app'] !== appId) throw new RollcallError('INVALID_TOKEN', 'the token is of another app')
-      return grant(expiryOf(payload), parseChannelRules(payload['channels']))
+      if (payload.app !== appId) throw new RollcallError('INVALID_TOKEN', 'the token is of another app')
+      return grant(expiryOf(payload), parseChannelRules(payload.channels))
     },
 
     async sign(userId, { ttlSeconds, channels }) {

@@ -41,7 +41,7 @@ export function hiddenText(allowed: string, accepts: (value: string) => boolean)
 }
 
 export function oneOf<T extends string>(values: readonly [T, ...T[]]): Field<T> {
-  return { schema: z.enum(values) as z.ZodType<T>, allowed: `one of ${values.join(', ')}` }
+  return { schema: z.enum(values), allowed: `one of ${values.join(', ')}` }
 }
 
 /** A part of the interface that this version does not have: anything but the value that means "off" is refused. */
