@@ -1,0 +1,214 @@
+import type { ChannelRef, States } from './channel.js'
+import { RollcallError } from './errors.js'
+import type { Position } from './events.js'
+import { DEFAULT_LIMITS, type Limits } from './limits.js'
+import { checkChannel, checkUserId } from './names.js'
+import type { HandshakeAuth } from './requests.js'
+import { parseStateKeys, parseStates } from './states.js'
+import { isWellFormed } from './text.js'
+
+/**
+ * Parsers of what clients send: they take anything at all and give back a typed request, with every default filled in,
+ * or throw a {@link RollcallError} and nothing else. Only own properties count, so nothing is read from a prototype;
+ * properties that a request does not have are ignored.
+ */
+
+export interface Subscribe extends ChannelRef {
+  readonly withPresence: boolean
+  readonly beQuiet: boolean
+  /** `null`: none were sent (an empty map says the same). */
+  readonly states: States | null
+  readonly since: Position | null
+}
+
+export interface SetState extends ChannelRef {
+  readonly states: States
+}
+
+export interface RemoveState extends ChannelRef {
+  /** Empty: all of them (`000.6`). */
+  readonly keys: readonly string[]
+}
+
+export interface GetState extends ChannelRef {
+  readonly userId: string
+}
+
+export interface WhoNow extends ChannelRef {
+  readonly includedUserId: boolean
+  readonly includedState: boolean
+  /** Opaque; `''` is the first page. */
+  readonly page: string
+}
+
+/** Milliseconds that a client may ask for as its presenceTimeout. */
+export const PRESENCE_TIMEOUT_MS = { min: 1_000, max: 300_000 } as const
+
+const SESSION_ID = /^[A-Za-z0-9_-]{8,64}$/
+const MAX_TOKEN = 16_384
+const MAX_TAG = 64
+const MAX_LIFE = 256
+const MAX_PAGE = 1_024
+
+/**
+ * `auth` of the handshake. Whether the app is ours and the token holds is not decided here.
+ * INVALID_APP_ID, INVALID_USER_ID, INVALID_TOKEN for what is no string; PRESENCE_INVALID_ARGUMENT.
+ */
+export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS): HandshakeAuth {
+  const read = fieldsOf(value, 'auth')
+  const appId = read('appId')
+  if (typeof appId !== 'string' || appId === '') throw new RollcallError('INVALID_APP_ID', 'auth.appId is a string')
+  const userId = checkUserId(read('userId'), limits)
+  const token = read('token')
+  const presenceTimeout = read('presenceTimeout')
+  const sessionId = read('sessionId')
+  const tag = read('tag')
+  if (presenceTimeout !== undefined && !isIntegerIn(presenceTimeout, PRESENCE_TIMEOUT_MS.min, PRESENCE_TIMEOUT_MS.max)) {
+    throw invalid(`auth.presenceTimeout is a whole number of milliseconds from ${PRESENCE_TIMEOUT_MS.min} to ${PRESENCE_TIMEOUT_MS.max}`)
+  }
+  if (sessionId !== undefined && (typeof sessionId !== 'string' || !SESSION_ID.test(sessionId))) {
+    throw invalid('auth.sessionId has 8 to 64 of the characters A-Z a-z 0-9 _ -')
+  }
+  return {
+    appId,
+    userId,
+    // Where no token is needed, "none" is said in several ways.
+    ...(token === undefined || token === null || token === '' ? {} : { token: tokenOf(token) }),
+    ...(presenceTimeout === undefined ? {} : { presenceTimeout }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(tag === undefined ? {} : { tag: textOf(tag, 'auth.tag', 1, MAX_TAG) }),
+  }
+}
+
+/**
+ * INVALID_CHANNEL_NAME, INVALID_CHANNEL_TYPE, PRESENCE_INVALID_ARGUMENT, PRESENCE_NOT_WRITABLE for states of a quiet
+ * subscriber, and what {@link parseStates} throws.
+ */
+export function parseSubscribe(value: unknown, limits: Limits = DEFAULT_LIMITS): Subscribe {
+  const read = fieldsOf(value)
+  const channel = channelOf(read, limits)
+  const withPresence = flagOf(read('withPresence'), 'withPresence', true)
+  const beQuiet = flagOf(read('beQuiet'), 'beQuiet', false)
+  const states = optionalStates(read('states'), limits)
+  if (beQuiet && states !== null) throw new RollcallError('PRESENCE_NOT_WRITABLE', 'a quiet subscriber has no states')
+  return { ...channel, withPresence, beQuiet, states, since: sinceOf(read('since')) }
+}
+
+/** As {@link parseSubscribe} for each channel. CHANNEL_LIMIT for too many, PRESENCE_INVALID_ARGUMENT for one named twice. */
+export function parseResume(value: unknown, limits: Limits = DEFAULT_LIMITS): readonly Subscribe[] {
+  const list = fieldsOf(value)('channels')
+  if (!Array.isArray(list)) throw invalid('channels is a list')
+  if (list.length > limits.channelsPerClient) {
+    throw new RollcallError('CHANNEL_LIMIT', `a client is in at most ${limits.channelsPerClient} channels`)
+  }
+  const seen = new Set<string>()
+  return Array.from(list as readonly unknown[], (entry) => {
+    const channel = parseSubscribe(entry, limits)
+    const id = `${channel.channelType}:${channel.channelName}`
+    if (seen.has(id)) throw invalid('channels names a channel twice')
+    seen.add(id)
+    return channel
+  })
+}
+
+/** A channel and nothing more. INVALID_CHANNEL_NAME, INVALID_CHANNEL_TYPE, PRESENCE_INVALID_ARGUMENT. */
+export function parseChannel(value: unknown, limits: Limits = DEFAULT_LIMITS): ChannelRef {
+  return channelOf(fieldsOf(value), limits)
+}
+
+/** As {@link parseChannel}, and what {@link parseStates} throws, in the contract's order. */
+export function parseSetState(value: unknown, limits: Limits = DEFAULT_LIMITS): SetState {
+  const read = fieldsOf(value)
+  return { ...channelOf(read, limits), states: parseStates(read('states'), limits) }
+}
+
+/** As {@link parseChannel}, and what {@link parseStateKeys} throws. */
+export function parseRemoveState(value: unknown, limits: Limits = DEFAULT_LIMITS): RemoveState {
+  const read = fieldsOf(value)
+  return { ...channelOf(read, limits), keys: parseStateKeys(read('states'), limits) }
+}
+
+/** As {@link parseChannel}, and INVALID_USER_ID. */
+export function parseGetState(value: unknown, limits: Limits = DEFAULT_LIMITS): GetState {
+  const read = fieldsOf(value)
+  return { userId: checkUserId(read('userId'), limits), ...channelOf(read, limits) }
+}
+
+/** As {@link parseChannel}. */
+export function parseWhoNow(value: unknown, limits: Limits = DEFAULT_LIMITS): WhoNow {
+  const read = fieldsOf(value)
+  const page = read('page')
+  return {
+    ...channelOf(read, limits),
+    includedUserId: flagOf(read('includedUserId'), 'includedUserId', true),
+    includedState: flagOf(read('includedState'), 'includedState', false),
+    page: page === undefined ? '' : textOf(page, 'page', 0, MAX_PAGE),
+  }
+}
+
+/** INVALID_USER_ID, PRESENCE_INVALID_ARGUMENT. */
+export function parseWhereNow(value: unknown, limits: Limits = DEFAULT_LIMITS): { readonly userId: string } {
+  return { userId: checkUserId(fieldsOf(value)('userId'), limits) }
+}
+
+/** INVALID_TOKEN, PRESENCE_INVALID_ARGUMENT. */
+export function parseRenewToken(value: unknown): { readonly token: string } {
+  return { token: tokenOf(fieldsOf(value)('token')) }
+}
+
+type Read = (name: string) => unknown
+
+function fieldsOf(value: unknown, what = 'the request'): Read {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} is one object`)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Binary attachments arrive as instances of classes.
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) throw invalid(`${what} is one plain object`)
+  return (name) => (Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined)
+}
+
+function channelOf(read: Read, limits: Limits): ChannelRef {
+  const type = read('channelType')
+  return checkChannel(read('channelName'), type === undefined ? 'MESSAGE' : type, limits)
+}
+
+function flagOf(value: unknown, name: string, byDefault: boolean): boolean {
+  if (value === undefined) return byDefault
+  if (typeof value !== 'boolean') throw invalid(`${name} is true or false`)
+  return value
+}
+
+function optionalStates(value: unknown, limits: Limits): States | null {
+  if (value === undefined) return null
+  // A client that carries its states along may have none.
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0) return null
+  return parseStates(value, limits)
+}
+
+function sinceOf(value: unknown): Position | null {
+  if (value === undefined) return null
+  const read = fieldsOf(value, 'since')
+  const version = read('version')
+  if (!isIntegerIn(version, 0, Number.MAX_SAFE_INTEGER)) throw invalid('since.version is a whole number')
+  return { life: textOf(read('life'), 'since.life', 0, MAX_LIFE), version }
+}
+
+function tokenOf(value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new RollcallError('INVALID_TOKEN', 'token is a string')
+  if (value.length > MAX_TOKEN) throw new RollcallError('INVALID_TOKEN', `token has at most ${MAX_TOKEN} characters`)
+  return value
+}
+
+function textOf(value: unknown, name: string, min: number, max: number): string {
+  if (typeof value !== 'string' || value.length < min || value.length > max || value.includes('\0') || !isWellFormed(value)) {
+    throw invalid(`${name} is a string of ${min} to ${max} characters of well-formed Unicode without NUL`)
+  }
+  return value
+}
+
+function isIntegerIn(value: unknown, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+}
+
+function invalid(reason: string): RollcallError {
+  return new RollcallError('PRESENCE_INVALID_ARGUMENT', reason)
+}
