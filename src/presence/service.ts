@@ -50,6 +50,9 @@ export interface Presence {
   /** From Redis. */
   whereNow(userId: string): Promise<readonly ChannelRef[]>
 
+  /** The last version of a channel that this node has acknowledged to anybody, 0 if none is remembered. */
+  acknowledged(channel: ChannelRef): number
+
   /** Sessions on this node, of one user or of all. */
   sessions(userId?: string): Iterable<Session>
   /** Whether Redis has answered a heartbeat of every partition recently enough to vouch for what feeds say. */

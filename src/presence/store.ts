@@ -31,6 +31,8 @@ export interface DueCandidates {
   readonly due: readonly Membership[]
   /** Nodes whose lease end is at or before it. */
   readonly leases: readonly string[]
+  /** The first later deadline of a membership, up to `soon`, or null. */
+  readonly next: number | null
 }
 
 export type LeaseRow = { readonly node: string; readonly leaseEnd: number; readonly owned: number }
@@ -68,7 +70,7 @@ export interface PresenceStore {
   sessions(partition: number, of: readonly { readonly channel: Channel; readonly userId: string }[]): Promise<readonly (readonly SessionEntry[] | null)[]>
   /** The memberships that the store lists under a node's lease, at most about `limit` of them, in no order. */
   owned(partition: number, node: string, limit?: number): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }>
-  dueCandidates(partition: number, clock: number, limit: number): Promise<DueCandidates>
+  dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates>
   /** Looks at channels of one partition, in one call. With `renew`, the lifetime of their keys and of these users' is renewed too. */
   audit(
     partition: number,

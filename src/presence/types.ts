@@ -56,7 +56,7 @@ export type Op =
   | (Membership & { readonly kind: 'leave'; readonly attach: Attach })
   /** The connection is gone, the session may come back: due after `timeoutMs`. */
   | (Membership & { readonly kind: 'suspend'; readonly attach: Attach; readonly timeoutMs: number })
-  /** Replace the member's states, if they still have the revision that the new ones are based on. */
+  /** Replace the member's states, if they still have the revision that the new ones are based on (0: if there are none). */
   | (Membership & { readonly kind: 'state'; readonly attach: Attach; readonly base: number; readonly states: States })
   /** Sweep: end a session whose deadline has passed. */
   | (Membership & { readonly kind: 'expire' })
@@ -91,6 +91,8 @@ export interface OpResult {
   readonly status: 'ok' | 'same' | 'stale' | 'missing' | 'conflict' | 'lost' | 'early'
   /** The channel's version after this op (0 where the op names no channel). */
   readonly version: number
+  /** The channel's own life, `''` where there is none. It changes only when the channel was empty or its data was lost. */
+  readonly channelLife: string
   /** join, resume, assert, state, conflict: the member as it is now. */
   readonly member?: MemberRecord
   /** join with `attach: null`: the attach that it got. */

@@ -110,11 +110,12 @@ const STATUSES = new Set<string>(['ok', 'same', 'stale', 'missing', 'conflict', 
 
 /** One result of `commit.lua`. */
 export function decodeResult(reply: unknown): OpResult {
-  const [status, version, attach, superseded, revision, joined, states] = listOf(reply, 'commit')
+  const [status, version, attach, superseded, channelLife, revision, joined, states] = listOf(reply, 'commit')
   if (typeof status !== 'string' || !STATUSES.has(status)) throw new ReplyShapeError('commit', reply)
   return {
     status: status as OpResult['status'],
     version: numberOf(version, 'commit'),
+    channelLife: textOf(channelLife, 'commit'),
     ...(attach === '' || attach === undefined ? {} : { attach: numberOf(attach, 'commit') }),
     ...(superseded === '' || superseded === undefined ? {} : { superseded: textOf(superseded, 'commit') }),
     ...(revision === undefined

@@ -205,13 +205,19 @@ export class RedisStore implements PresenceStore {
     return { memberships: [...memberships.values()], intact }
   }
 
-  async dueCandidates(partition: number, clock: number, limit: number): Promise<DueCandidates> {
+  async dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates> {
     const keys = this.#of(partition)
     const [due, leases] = await Promise.all([
-      this.#call(this.redis.zrangebyscore(keys.due, '-inf', clock, 'LIMIT', 0, limit)),
+      this.#call(this.redis.zrangebyscore(keys.due, '-inf', soon, 'WITHSCORES', 'LIMIT', 0, limit)),
       this.#call(this.redis.zrangebyscore(keys.leases, '-inf', clock)),
     ])
-    return { due: due.map(parseMembership), leases }
+    const passed: Membership[] = []
+    for (let i = 0; i + 1 < due.length; i += 2) {
+      const deadline = Number(due[i + 1])
+      if (deadline > clock) return { due: passed, leases, next: deadline }
+      passed.push(parseMembership(due[i] ?? ''))
+    }
+    return { due: passed, leases, next: null }
   }
 
   async audit(

@@ -7,7 +7,7 @@
 --       kind, members key index, where key index, channel id, user, session, attach, timeout (us), revision, joined at, states
 -- reply {'done', clock, result...}, or a refusal that changed nothing: {'life'}, {'lease'}, {'number'},
 --       {'owners', node...} (declare owned:<node> too and send it again)
--- a result: {status, version, attach, superseded, revision, joined at, states}
+-- a result: {status, version, attach, superseded, channel life, revision, joined at, states}
 -- event on events:<channel>: fields joined by NUL: life, channel life, previous, time (ms), then 6 for each change:
 --       kind, version, user, joined at, states, session
 
@@ -101,6 +101,9 @@ local function change(ch, kind, user, joined, states, session)
   ch.changes[#ch.changes + 1] = table.concat({kind, text(ch.version), user, joined or '', states or '', session or ''}, NUL)
   return ch.version
 end
+local function renew(ch) -- a channel that begins, or one of an earlier life of the partition
+  if not ch.life or string.sub(ch.life, 1, #life + 1) ~= life .. '.' then ch.life = life .. '.' .. text(tick()) end
+end
 local function membership(op) return op.channel .. NUL .. op.user .. NUL .. op.session end
 local function letGo(op, entry) -- whoever vouched for it does so no more
   if entry.holder == DUE or entry.holder == LEAVING then redis.call('ZREM', dueKey, membership(op))
@@ -112,8 +115,8 @@ local function makeDue(op, entry, deadline, holder)
   grewDue = true
 end
 local function result(status, ch, u, attach, superseded)
-  local r = {status, text(ch and ch.version or 0), attach and text(attach) or '', superseded or ''}
-  if u and u.revision then r[5], r[6], r[7] = text(u.revision), text(u.joined), u.states end
+  local r = {status, text(ch and ch.version or 0), attach and text(attach) or '', superseded or '', ch and ch.life or ''}
+  if u and u.revision then r[6], r[7], r[8] = text(u.revision), text(u.joined), u.states end
   return r
 end
 local function found(ch, op, kind) -- a member comes to be
@@ -159,6 +162,7 @@ local function enter(ch, op)
     letGo({channel = op.channel, user = op.user, session = '?'}, held)
     u.sessions['?'], u.count = nil, u.count - 1
   end
+  renew(ch)
   if not u.revision then found(ch, op, op.kind == 'assert' and 'assert' or 'join')
   elseif op.kind == 'assert' then merge(ch, op) end
   return result(entry and 'same' or 'ok', ch, u, attach, superseded)
@@ -170,6 +174,7 @@ function act.placeholder(ch, op)
     merge(ch, op)
     return result('same', ch)
   end
+  renew(ch)
   op.u.sessions['?'], op.u.count = {attach = 0, timeout = op.timeout}, op.u.count + 1
   makeDue(op, op.u.sessions['?'], now + op.timeout, DUE)
   found(ch, op, 'assert')
@@ -191,9 +196,10 @@ end
 
 function act.suspend(ch, op)
   local entry = op.entry
-  if not entry then return result('missing', ch) end
-  if entry.attach ~= op.attach then return result('stale', ch) end
-  if entry.holder ~= node then return result('same', ch) end
+  if not entry or entry.attach ~= op.attach or entry.holder ~= node then
+    if not entry or entry.holder ~= node then redis.call('SREM', ownedKey, membership(op)) end
+    return result(not entry and 'missing' or entry.attach ~= op.attach and 'stale' or 'same', ch)
+  end
   letGo(op, entry)
   makeDue(op, entry, now + op.timeout, DUE)
   op.u.dirty = true
@@ -204,7 +210,8 @@ function act.state(ch, op)
   local u, entry = op.u, op.entry
   if not entry or not u.revision then return result('missing', ch) end
   if entry.attach ~= op.attach then return result('stale', ch) end
-  if u.revision ~= op.revision then return result('conflict', ch, u) end
+  local based = op.revision == u.revision or (op.revision == 0 and u.states == '')
+  if not based then return result('conflict', ch, u) end
   u.states, u.dirty = op.states, true
   u.revision = change(ch, 'state', op.user, text(u.joined), u.states, op.session)
   return result('ok', ch, u)
@@ -291,7 +298,7 @@ for _, ch in ipairs(order) do
     end
   end
   if wrote then
-    if not ch.life or string.sub(ch.life, 1, #life + 1) ~= life .. '.' then ch.life = life .. '.' .. text(ch.version) end
+    renew(ch)
     if redis.call('HLEN', ch.members) - redis.call('HEXISTS', ch.members, '') == 0 then
       redis.call('DEL', ch.members, ch.sessions)
     else

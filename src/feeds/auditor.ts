@@ -1,0 +1,98 @@
+import type { Logger } from '../log.js'
+import type { NodePresence } from '../presence/node-presence.js'
+import { channelId, parseChannelId, type Channel } from '../presence/types.js'
+import type { LocalMembership } from '../presence/memberships.js'
+import type { ChannelFeeds } from './channel-feeds.js'
+
+/** Channels that one look takes in. One look is one call, so the cost does not depend on how many channels there are. */
+const SLICE = 500
+/** Looks in a heartbeat period. A round is at least partitions / 4 heartbeats: 20 s at defaults, for up to 8,000 channels. */
+const LOOKS_PER_BEAT = 4
+/** Keys live for a day; this often their lifetime is renewed, in milliseconds. */
+const RENEW_MS = 6 * 3_600_000
+
+/**
+ * Finds what no event tells: a last event that was lost, a key that was evicted or deleted by hand. It also probes the
+ * subscriber once a heartbeat, and renews the lifetime of the keys that this node's members need.
+ */
+export class Auditor {
+  #timer: NodeJS.Timeout | undefined
+  #looks = 0
+  #partition = 0
+  #todo: string[] = []
+  #renewing = false
+  readonly #renewedAt = new Map<number, number>()
+  #probedAt = performance.now()
+  #busy: Promise<void> = Promise.resolve()
+
+  constructor(
+    private readonly presence: NodePresence,
+    private readonly feeds: ChannelFeeds,
+    private readonly heartbeatMs: number,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#busy = this.#busy.then(() => this.#look()).catch((error: unknown) => this.log.debug({ err: error }, 'audit'))
+    }, this.heartbeatMs / LOOKS_PER_BEAT)
+    this.#timer.unref()
+  }
+
+  /** Milliseconds since the subscriber last answered a probe. */
+  get probeAge(): number {
+    return performance.now() - this.#probedAt
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#busy
+  }
+
+  async #look(): Promise<void> {
+    this.#looks += 1
+    if (this.#looks % LOOKS_PER_BEAT === 0) await this.#probe()
+    if (this.#todo.length === 0) this.#nextPartition()
+    const partition = this.#partition
+    const channels = this.#todo.splice(0, SLICE).map(parseChannelId)
+    const members = channels.map((channel) => [...(this.presence.memberships[partition]?.in(channel) ?? [])].filter(vouched))
+    const owners = new Set(members.flat().map((membership) => membership.owner))
+    const renew = this.#renewing ? { app: this.presence.app, users: [...owners] } : undefined
+    const { life, rows } = await this.presence.store.audit(partition, channels, renew)
+    channels.forEach((channel, i) => {
+      const row = rows[i] ?? null
+      this.feeds.get(channel)?.inspect(life, row)
+      const lost = row === null || row === 'damaged' ? () => true : (membership: LocalMembership) => membership.channelLife !== row.channelLife
+      if ((members[i] ?? []).some((membership) => vouched(membership) && lost(membership))) this.#report(channel)
+    })
+  }
+
+  #report(channel: Channel): void {
+    this.log.warn({ channel: channelId(channel) }, 'a channel lost data; its members are asserted')
+    this.presence.reportDamaged(channel)
+  }
+
+  #nextPartition(): void {
+    this.#partition = (this.#partition + 1) % this.presence.lanes.length
+    const ids = new Set<string>(this.presence.memberships[this.#partition]?.channelIds())
+    for (const feed of this.feeds.of(this.#partition)) ids.add(channelId(feed.channel))
+    this.#todo = [...ids]
+    const now = performance.now()
+    this.#renewing = now - (this.#renewedAt.get(this.#partition) ?? 0) > RENEW_MS
+    if (this.#renewing) this.#renewedAt.set(this.#partition, now)
+  }
+
+  async #probe(): Promise<void> {
+    try {
+      await this.presence.store.probe(0)
+      this.#probedAt = performance.now()
+    } catch (error) {
+      this.log.warn({ err: error }, 'the subscriber did not answer a probe')
+    }
+  }
+}
+
+/** The store has acknowledged it and nothing has been asked since: what the store says now has to agree. */
+function vouched(membership: LocalMembership): boolean {
+  return membership.confirmed && membership.desired === 'present'
+}

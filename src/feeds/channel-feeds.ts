@@ -1,0 +1,127 @@
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics/index.js'
+import { RollcallError } from '../protocol/errors.js'
+import type { NodePresence } from '../presence/node-presence.js'
+import { channelId, type Channel } from '../presence/types.js'
+import type { Member } from '../replica/replica.js'
+import { ChannelFeed, type FeedContext } from './channel-feed.js'
+import type { Feed, FeedListener, Feeds } from './types.js'
+
+/** How long a feed that nobody uses is kept in step, in milliseconds: a list that is asked for again is warm. */
+const LINGER_MS = 30_000
+/** Feeds that fetch at the same time after their subscriber was cut. */
+const RESYNC_AT_ONCE = 32
+
+/** The feeds of one node, by channel. */
+export class ChannelFeeds implements Feeds {
+  readonly #feeds = new Map<string, ChannelFeed>()
+  readonly #lingering = new Map<ChannelFeed, NodeJS.Timeout>()
+  #listener: FeedListener | null = null
+  #closed = false
+  readonly #context: FeedContext
+
+  constructor(
+    private readonly presence: NodePresence,
+    placeholderMs: number,
+    metrics: Metrics,
+    log: Logger,
+  ) {
+    this.#context = {
+      store: presence.store,
+      inService: (partition) => presence.inService(partition),
+      putBack: (channel, members, asOf) => this.#putBack(channel, members, asOf, placeholderMs),
+      onBatch: (feed, batch, effects) => {
+        for (const effect of effects) metrics.changes.inc({ kind: effect.kind })
+        this.#listener?.onBatch(feed, batch, effects)
+      },
+      onReplaced: (feed) => this.#listener?.onReplaced(feed),
+      onGap: () => metrics.gaps.inc(),
+      onRebase: () => metrics.rebases.inc(),
+      onTrouble: (error, channel) => log.warn({ err: error, channel: channelId(channel) }, 'a feed could not be fetched; it tries again'),
+    }
+    presence.store.onSubscriberReset(() => void this.#resyncAll())
+  }
+
+  get size(): number {
+    return this.#feeds.size
+  }
+
+  listen(listener: FeedListener): void {
+    this.#listener = listener
+  }
+
+  async acquire(channel: Channel): Promise<Feed> {
+    if (this.#closed) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the node is closing')
+    const id = channelId(channel)
+    let feed = this.#feeds.get(id)
+    if (feed === undefined) {
+      feed = new ChannelFeed(id, this.#context)
+      this.#feeds.set(id, feed)
+    }
+    clearTimeout(this.#lingering.get(feed))
+    this.#lingering.delete(feed)
+    feed.refs += 1
+    try {
+      await feed.ready
+      return feed
+    } catch (error) {
+      feed.refs -= 1
+      if (feed.refs === 0) this.#drop(id, feed)
+      else if (this.#feeds.get(id) === feed) this.#feeds.delete(id)
+      throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the channel could not be read', '', { cause: error })
+    }
+  }
+
+  release(feed: Feed): void {
+    if (!(feed instanceof ChannelFeed)) return
+    feed.refs -= 1
+    if (feed.refs > 0 || this.#closed) return
+    const timer = setTimeout(() => this.#drop(channelId(feed.channel), feed), LINGER_MS)
+    timer.unref()
+    this.#lingering.set(feed, timer)
+  }
+
+  /** The feeds of one partition that are there now. */
+  *of(partition: number): Iterable<ChannelFeed> {
+    for (const feed of this.#feeds.values()) if (feed.partition === partition) yield feed
+  }
+
+  get(channel: Channel): ChannelFeed | undefined {
+    return this.#feeds.get(channelId(channel))
+  }
+
+  /** The partition began another life: every feed of it compares with what is there now. */
+  rebase(partition: number): void {
+    for (const feed of this.of(partition)) feed.resync({ behind: false })
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const timer of this.#lingering.values()) clearTimeout(timer)
+    this.#lingering.clear()
+    for (const [id, feed] of this.#feeds) this.#drop(id, feed)
+  }
+
+  #drop(id: string, feed: ChannelFeed): void {
+    feed.close()
+    this.#lingering.delete(feed)
+    if (this.#feeds.get(id) === feed) this.#feeds.delete(id)
+  }
+
+  async #putBack(channel: Channel, members: readonly Member[], asOf: number, timeoutMs: number): Promise<void> {
+    const lane = this.presence.lanes[this.presence.store.partitionOf(channel)]
+    if (lane === undefined || members.length === 0) return
+    await Promise.all(
+      members.map(({ userId, joinedAt, states }) => lane.submit({ kind: 'placeholder', channel, userId, timeoutMs, known: { revision: asOf, joinedAt, states } })),
+    )
+  }
+
+  /** The subscriber was cut: what was published meanwhile is lost. A few at a time, for Redis may just be coming back. */
+  async #resyncAll(): Promise<void> {
+    const feeds = [...this.#feeds.values()]
+    for (let at = 0; at < feeds.length; at += RESYNC_AT_ONCE) {
+      for (const feed of feeds.slice(at, at + RESYNC_AT_ONCE)) feed.resync({ behind: true })
+      await new Promise<void>((resolve) => setTimeout(resolve, 20).unref())
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { channelId, type Attach, type Channel, type MemberRecord, type Membership } from './types.js'
+
+/**
+ * What this node wants of one membership: there, due, or gone. It is kept until the store has said that it is so; what
+ * a fault left open, reconcile brings about.
+ */
+export type Desired = 'present' | 'suspended' | 'gone'
+
+export interface LocalMembership extends Membership {
+  /** The user, also in a USER channel (where `userId` is the session). */
+  readonly owner: string
+  readonly attach: Attach
+  timeoutMs: number
+  desired: Desired
+  /** The store has acknowledged it under this attach. */
+  confirmed: boolean
+  /** As far as this node knows, the store lists it under the node's lease. */
+  listed: boolean
+  /** The member as this session last saw it: what is asserted after a loss. */
+  known: MemberRecord | undefined
+  /** The channel's own life when it was confirmed: another one means that the channel was lost meanwhile. */
+  channelLife: string
+  /** Changes of this member's states by this session, one after the other. */
+  tail: Promise<unknown>
+}
+
+/** The memberships of this node in one partition, by channel and by key. */
+export class Memberships {
+  readonly #byKey = new Map<string, LocalMembership>()
+  readonly #byChannel = new Map<string, Set<LocalMembership>>()
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  get(membership: Membership): LocalMembership | undefined {
+    return this.#byKey.get(keyOf(membership))
+  }
+
+  /** Takes the place of the same session's membership under an older attach. */
+  put(membership: LocalMembership): void {
+    const key = keyOf(membership)
+    const older = this.#byKey.get(key)
+    if (older !== undefined) this.delete(older)
+    this.#byKey.set(key, membership)
+    const id = channelId(membership.channel)
+    const inChannel = this.#byChannel.get(id)
+    if (inChannel === undefined) this.#byChannel.set(id, new Set([membership]))
+    else inChannel.add(membership)
+  }
+
+  /** Only this very one: a newer attach of the same session stays. */
+  delete(membership: LocalMembership): void {
+    const key = keyOf(membership)
+    if (this.#byKey.get(key) !== membership) return
+    this.#byKey.delete(key)
+    const id = channelId(membership.channel)
+    const inChannel = this.#byChannel.get(id)
+    inChannel?.delete(membership)
+    if (inChannel?.size === 0) this.#byChannel.delete(id)
+  }
+
+  all(): Iterable<LocalMembership> {
+    return this.#byKey.values()
+  }
+
+  channelIds(): Iterable<string> {
+    return this.#byChannel.keys()
+  }
+
+  in(channel: Channel): ReadonlySet<LocalMembership> {
+    return this.#byChannel.get(channelId(channel)) ?? NONE
+  }
+
+  get listed(): number {
+    let count = 0
+    for (const membership of this.#byKey.values()) if (membership.listed) count += 1
+    return count
+  }
+}
+
+const NONE: ReadonlySet<LocalMembership> = new Set()
+
+function keyOf(membership: Membership): string {
+  return `${channelId(membership.channel)}\0${membership.userId}\0${membership.session}`
+}

@@ -1,0 +1,463 @@
+import type { ChannelRef, States } from '../protocol/channel.js'
+import { RollcallError } from '../protocol/errors.js'
+import type { Limits } from '../protocol/limits.js'
+import { checkStateCount } from '../protocol/states.js'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics/index.js'
+import { recordOfStates, sameStates } from '../replica/replica.js'
+import { Lane, NotExecutedError, OutcomeUnknownError, type Settled } from './lane.js'
+import { Memberships, type LocalMembership } from './memberships.js'
+import { reconcilePartition } from './repair.js'
+import type { EndReason, Presence, Session } from './service.js'
+import type { PresenceStore } from './store.js'
+import { channelId, userChannel, type Attach, type BeatReply, type Channel, type MemberRecord, type Membership, type Op } from './types.js'
+
+/** How often a change of states is tried again when another session of the user changes them at the same time. */
+const STATE_ATTEMPTS = 10
+/** Channels whose last acknowledged version is remembered. */
+const ACKNOWLEDGED_MAX = 10_000
+
+/** A session on this node, with what the domain needs of it. */
+export class LocalSession implements Session {
+  readonly channels = new Map<string, Channel>()
+  over = false
+
+  constructor(
+    readonly id: string,
+    readonly userId: string,
+    readonly attach: Attach,
+    readonly resumed: boolean,
+    readonly timeoutMs: number,
+    readonly home: Channel,
+    readonly onEnd: (reason: EndReason) => void,
+  ) {}
+}
+
+export interface NodePresenceOptions {
+  readonly nodeId: string
+  readonly app: string
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+  readonly limits: Limits
+  /** A random id of our own alphabet. */
+  readonly newId: () => string
+}
+
+/** What the domain tells the rest of the node. None may throw. */
+export interface PresenceHooks {
+  onBeat(lane: Lane, beat: BeatReply): void
+  /** A partition began another life: feeds put back what it lost. */
+  onLife(partition: number): void
+  /** A deadline that this node has just set, in milliseconds from now. */
+  onDeadline(partition: number, inMs: number): void
+  /** A session's older connection is on another node: that node is to be told. */
+  onSuperseded(node: string, session: Session): void
+}
+
+/** The domain of one node: sessions, memberships and the partitions' lanes. */
+export class NodePresence implements Presence {
+  readonly nodeId: string
+  readonly app: string
+  readonly lanes: readonly Lane[]
+  readonly memberships: readonly Memberships[]
+  /** Ids of channels, by partition, whose data was found damaged or lost; the next reconcile asserts them. */
+  readonly damaged: readonly Set<string>[]
+  readonly #sessions = new Map<string, LocalSession>()
+  readonly #acknowledged = new Map<string, number>()
+  readonly #serviceListeners: ((inService: boolean) => void)[] = []
+  #wasInService = true
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(
+    readonly store: PresenceStore,
+    private readonly options: NodePresenceOptions,
+    private readonly hooks: PresenceHooks,
+    metrics: Metrics,
+    log: Logger,
+  ) {
+    this.nodeId = options.nodeId
+    this.app = options.app
+    const each = Array.from({ length: store.partitions }, (_, partition) => partition)
+    this.memberships = each.map(() => new Memberships())
+    this.damaged = each.map(() => new Set<string>())
+    this.lanes = each.map((partition) => {
+      const mine = this.memberships[partition] as Memberships
+      const lane: Lane = new Lane(
+        partition,
+        store,
+        { node: options.nodeId, heartbeatMs: options.heartbeatMs, leaseMs: options.leaseMs, newId: options.newId },
+        {
+          reconcile: (context) => reconcilePartition(this, partition, context),
+          ownedBelieved: () => mine.listed,
+          onLife: () => hooks.onLife(partition),
+          onBeat: (beat) => {
+            this.#checkService()
+            hooks.onBeat(lane, beat)
+          },
+        },
+        metrics,
+        log,
+      )
+      return lane
+    })
+  }
+
+  /** Takes a lease in every partition. Resolves when all are held. */
+  async start(): Promise<void> {
+    await Promise.all(this.lanes.map((lane, i) => lane.start((this.options.heartbeatMs * (i + 1)) / this.lanes.length)))
+    this.#watch = setInterval(() => this.#checkService(), Math.max(50, this.options.heartbeatMs / 2))
+    this.#watch.unref()
+  }
+
+  /** Suspends every session, gives up the leases and stops. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map((session) => this.suspend(session)))
+    if (this.inService()) {
+      const leave: Op[] = [
+        { kind: 'endLease', node: this.nodeId },
+        { kind: 'dropLease', node: this.nodeId },
+      ]
+      await Promise.all(this.lanes.flatMap((lane) => leave.map((op) => lane.submit(op).catch(() => undefined))))
+    }
+    clearInterval(this.#watch)
+    await Promise.all(this.lanes.map((lane) => lane.close()))
+  }
+
+  async open(request: { readonly userId: string; readonly sessionId?: string; readonly timeoutMs: number; readonly onEnd: (reason: EndReason) => void }): Promise<Session> {
+    const { userId, timeoutMs } = request
+    const id = request.sessionId ?? this.options.newId()
+    const home = userChannel(this.app, userId)
+    const member: Membership = { channel: home, userId: id, session: id }
+    const result = await this.#submit({ ...member, kind: 'join', attach: null, timeoutMs })
+    if (result.attach === undefined) throw new RollcallError('INTERNAL', 'a login got no attach number')
+    const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, home, request.onEnd)
+    const key = sessionKey(userId, id)
+    const older = this.#sessions.get(key)
+    if (older !== undefined && older.attach > session.attach) throw superseded()
+    this.#sessions.set(key, session)
+    const membership = this.#remember(session, member)
+    confirm(membership, result)
+    if (older !== undefined) this.end(older, 'superseded')
+    if (result.superseded !== undefined && result.superseded !== this.nodeId) this.hooks.onSuperseded(result.superseded, session)
+    return session
+  }
+
+  /** Another node has a newer connection of this session. */
+  supersededElsewhere(userId: string, sessionId: string, attach: Attach): void {
+    const session = this.#sessions.get(sessionKey(userId, sessionId))
+    if (session !== undefined && session.attach < attach) this.end(session, 'superseded')
+  }
+
+  /** The session is over without the client having asked: what stands under its attach is withdrawn. */
+  end(session: LocalSession, reason: EndReason): void {
+    if (session.over) return
+    this.#forget(session)
+    for (const membership of this.membershipsOf(session)) {
+      membership.confirmed = false
+      void this.#suspendOne(membership)
+    }
+    session.onEnd(reason)
+  }
+
+  async suspend(session: Session, timeoutMs: number = session.timeoutMs): Promise<void> {
+    const local = this.#local(session)
+    if (local === null) return
+    this.#forget(local)
+    await Promise.all(
+      this.membershipsOf(local).map((membership) => {
+        membership.timeoutMs = timeoutMs
+        return this.#suspendOne(membership)
+      }),
+    )
+  }
+
+  async close(session: Session): Promise<void> {
+    const local = this.#local(session)
+    if (local === null) return
+    this.#forget(local)
+    await Promise.all(this.membershipsOf(local).map((membership) => this.#leaveOne(membership).catch(() => undefined)))
+  }
+
+  async join(session: Session, ref: ChannelRef, states: States = recordOfStates([])): Promise<{ readonly version: number; readonly member: MemberRecord }> {
+    const local = this.#alive(session)
+    const channel = this.#channel(ref)
+    const id = channelId(channel)
+    const found = this.#find(local, channel)
+    const membership = found ?? this.#remember(local, { channel, userId: local.userId, session: local.id })
+    local.channels.set(id, channel)
+    const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
+    // Both go out in one batch: whoever hears of the join hears of the states with it.
+    const joining = this.#submit({ ...entering, kind: 'join' })
+    const stating = Object.keys(states).length > 0 ? this.#change(local, membership, (current) => this.#merge(current, states)) : undefined
+    stating?.catch(() => undefined)
+    let joined: Settled
+    try {
+      joined = await joining
+      // The channel's data was damaged by a loss: this session repairs it by being there.
+      if (joined.status === 'lost') joined = await this.#submit({ ...entering, kind: 'assert' })
+    } catch (error) {
+      this.#undoJoin(local, membership)
+      throw error
+    }
+    if (joined.status === 'stale') {
+      this.end(local, 'superseded')
+      throw superseded()
+    }
+    if (joined.member === undefined) throw new RollcallError('INTERNAL', `a join answered ${joined.status}`)
+    if (membership.attach === local.attach) confirm(membership, joined)
+    const version = Math.max(joined.version, stating === undefined ? 0 : (await stating).version)
+    this.#alive(session)
+    return { version, member: membership.known ?? joined.member }
+  }
+
+  async leave(session: Session, ref: ChannelRef): Promise<{ readonly version: number }> {
+    const local = this.#alive(session)
+    const channel = this.#channel(ref)
+    local.channels.delete(channelId(channel))
+    const membership = this.#find(local, channel)
+    if (membership === undefined) return { version: 0 }
+    return { version: (await this.#leaveOne(membership)).version }
+  }
+
+  async setState(session: Session, ref: ChannelRef, states: States): Promise<{ readonly version: number }> {
+    return this.#changeInTurn(session, ref, (current) => this.#merge(current, states))
+  }
+
+  async removeState(session: Session, ref: ChannelRef, keys: readonly string[]): Promise<{ readonly version: number }> {
+    const gone = new Set(keys)
+    return this.#changeInTurn(session, ref, (current) =>
+      recordOfStates(gone.size === 0 ? [] : Object.entries(current).filter(([key]) => !gone.has(key))),
+    )
+  }
+
+  async getState(ref: ChannelRef, userId: string): Promise<States> {
+    const member = await this.#read(this.store.member(this.#channel(ref), userId))
+    if (member === null) throw new RollcallError('PRESENCE_USER_NOT_EXIST', 'the user is not in this channel')
+    return member.states
+  }
+
+  async whereNow(userId: string): Promise<readonly ChannelRef[]> {
+    const channels = await this.#read(this.store.channelsOf(this.app, userId))
+    return channels.flatMap(({ type, name }) => (type === 'USER' ? [] : [{ channelName: name, channelType: type }]))
+  }
+
+  acknowledged(ref: ChannelRef): number {
+    return this.#acknowledged.get(channelId(this.#channel(ref))) ?? 0
+  }
+
+  *sessions(userId?: string): Iterable<LocalSession> {
+    for (const session of this.#sessions.values()) if (userId === undefined || session.userId === userId) yield session
+  }
+
+  session(userId: string, id: string): LocalSession | undefined {
+    return this.#sessions.get(sessionKey(userId, id))
+  }
+
+  inService(partition?: number): boolean {
+    const fresh = (lane: Lane | undefined): boolean => lane !== undefined && lane.beatAge < this.options.leaseMs
+    return partition === undefined ? this.lanes.every(fresh) : fresh(this.lanes[partition])
+  }
+
+  onService(listener: (inService: boolean) => void): void {
+    this.#serviceListeners.push(listener)
+  }
+
+  /** All memberships of a session on this node, that in its USER channel included. */
+  membershipsOf(session: LocalSession): LocalMembership[] {
+    const mine: LocalMembership[] = []
+    for (const channel of [...session.channels.values(), session.home]) {
+      const membership = this.#find(session, channel)
+      if (membership !== undefined) mine.push(membership)
+    }
+    return mine
+  }
+
+  /** Found damaged by a reader: the partition is reconciled, and its members here are asserted. */
+  reportDamaged(channel: Channel): void {
+    const partition = this.store.partitionOf(channel)
+    this.damaged[partition]?.add(channelId(channel))
+    this.lanes[partition]?.doubt('damaged')
+  }
+
+  #checkService(): void {
+    const now = this.inService()
+    if (now === this.#wasInService) return
+    this.#wasInService = now
+    for (const listener of this.#serviceListeners) listener(now)
+  }
+
+  #remember(session: LocalSession, membership: Membership): LocalMembership {
+    const local: LocalMembership = {
+      ...membership,
+      owner: session.userId,
+      attach: session.attach,
+      timeoutMs: session.timeoutMs,
+      desired: 'present',
+      confirmed: false,
+      listed: false,
+      known: undefined,
+      channelLife: '',
+      tail: Promise.resolve(),
+    }
+    this.memberships[this.store.partitionOf(membership.channel)]?.put(local)
+    return local
+  }
+
+  /** The membership under this very attach, as far as it is wanted. */
+  #find(session: LocalSession, channel: Channel): LocalMembership | undefined {
+    const userId = channel === session.home ? session.id : session.userId
+    const found = this.memberships[this.store.partitionOf(channel)]?.get({ channel, userId, session: session.id })
+    return found?.attach === session.attach && found.desired === 'present' ? found : undefined
+  }
+
+  #forget(session: LocalSession): void {
+    session.over = true
+    const key = sessionKey(session.userId, session.id)
+    if (this.#sessions.get(key) === session) this.#sessions.delete(key)
+  }
+
+  async #suspendOne(membership: LocalMembership): Promise<void> {
+    membership.desired = 'suspended'
+    const { channel, userId, session, attach, timeoutMs } = membership
+    const partition = this.store.partitionOf(channel)
+    try {
+      const result = await this.lanes[partition]?.submit({ channel, userId, session, kind: 'suspend', attach, timeoutMs })
+      this.memberships[partition]?.delete(membership)
+      if (result?.status === 'ok') this.hooks.onDeadline(partition, timeoutMs)
+    } catch {
+      // It stays on the list as 'suspended': reconcile brings it about.
+    }
+  }
+
+  async #leaveOne(membership: LocalMembership): Promise<Settled> {
+    membership.desired = 'gone'
+    const { channel, userId, session, attach } = membership
+    const result = await this.#submit({ channel, userId, session, kind: 'leave', attach })
+    this.memberships[this.store.partitionOf(channel)]?.delete(membership)
+    return result
+  }
+
+  /** The client is told that it failed. If the store has it after all, it is due: never a leave that nobody asked for. */
+  #undoJoin(session: LocalSession, membership: LocalMembership): void {
+    if (membership.confirmed) return
+    session.channels.delete(channelId(membership.channel))
+    membership.desired = 'suspended'
+    this.lanes[this.store.partitionOf(membership.channel)]?.doubt('unknown')
+  }
+
+  #changeInTurn(session: Session, ref: ChannelRef, next: (current: States) => States): Promise<{ readonly version: number }> {
+    const local = this.#alive(session)
+    const membership = this.#find(local, this.#channel(ref))
+    if (membership === undefined) {
+      const stream = ref.channelType === 'STREAM'
+      throw new RollcallError(stream ? 'CHANNEL_NOT_JOINED' : 'CHANNEL_NOT_SUBSCRIBED', 'this session is not in the channel')
+    }
+    const running = membership.tail.then(() => this.#change(local, membership, next))
+    membership.tail = running.catch(() => undefined)
+    return running
+  }
+
+  /** Reads, merges and writes until nobody else came between. */
+  async #change(session: LocalSession, membership: LocalMembership, next: (current: States) => States): Promise<{ readonly version: number }> {
+    const { channel, userId, session: id, attach } = membership
+    let uncertain = false
+    for (let attempt = 0; attempt < STATE_ATTEMPTS; attempt += 1) {
+      const { revision: base, states: current } = membership.known ?? { revision: 0, states: recordOfStates([]) }
+      const states = next(current)
+      // An earlier try was executed though its answer was lost: once is enough.
+      if (uncertain && sameStates(states, current)) return { version: base }
+      const result = await this.#submit({ channel, userId, session: id, kind: 'state', attach, base, states })
+      if (result.member !== undefined && result.member.revision >= (membership.known?.revision ?? 0)) membership.known = result.member
+      uncertain ||= result.uncertain
+      switch (result.status) {
+        case 'ok':
+          return { version: result.version }
+        case 'conflict':
+          continue
+        case 'stale':
+          this.end(session, 'superseded')
+          throw superseded()
+        case 'lost':
+          this.reportDamaged(channel)
+          await this.lanes[this.store.partitionOf(channel)]?.good(performance.now())
+          continue
+        default:
+          this.lanes[this.store.partitionOf(channel)]?.doubt('unknown')
+          throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the member is not in the channel any more; it is being looked into')
+      }
+    }
+    throw new RollcallError('PRESENCE_OPERATION_FAILED', 'other sessions of this user kept changing the states')
+  }
+
+  #merge(current: States, states: States): States {
+    checkStateCount(current, states, this.options.limits)
+    return recordOfStates([...Object.entries(current), ...Object.entries(states)])
+  }
+
+  async #submit(op: Op & { readonly channel: Channel }): Promise<Settled> {
+    const lane = this.lanes[this.store.partitionOf(op.channel)]
+    if (lane === undefined) throw new RollcallError('INTERNAL', 'no such partition')
+    try {
+      const result = await lane.submit(op)
+      if (result.version > 0) this.#acknowledge(channelId(op.channel), result.version)
+      return result
+    } catch (error) {
+      throw asRollcallError(error)
+    }
+  }
+
+  #acknowledge(id: string, version: number): void {
+    const known = this.#acknowledged.get(id) ?? 0
+    this.#acknowledged.delete(id)
+    this.#acknowledged.set(id, Math.max(known, version))
+    if (this.#acknowledged.size <= ACKNOWLEDGED_MAX) return
+    for (const oldest of this.#acknowledged.keys()) {
+      this.#acknowledged.delete(oldest)
+      break
+    }
+  }
+
+  async #read<T>(reading: Promise<T>): Promise<T> {
+    try {
+      return await reading
+    } catch (error) {
+      throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the store did not answer', '', { cause: error })
+    }
+  }
+
+  #channel(ref: ChannelRef): Channel {
+    return { app: this.app, type: ref.channelType, name: ref.channelName }
+  }
+
+  #local(session: Session): LocalSession | null {
+    return session instanceof LocalSession && !session.over ? session : null
+  }
+
+  #alive(session: Session): LocalSession {
+    const local = this.#local(session)
+    if (local === null) throw new RollcallError('NOT_LOGIN', 'the session is over')
+    return local
+  }
+}
+
+/** What the store acknowledged of a membership of ours. */
+export function confirm(membership: LocalMembership, result: { readonly member?: MemberRecord; readonly channelLife: string }): void {
+  membership.confirmed = true
+  membership.listed = true
+  membership.channelLife = result.channelLife
+  if (result.member !== undefined && result.member.revision >= (membership.known?.revision ?? 0)) membership.known = result.member
+}
+
+function sessionKey(userId: string, id: string): string {
+  return `${userId}\0${id}`
+}
+
+function superseded(): RollcallError {
+  return new RollcallError('DUPLICATE_USER_ID', 'a newer connection of this session took over')
+}
+
+function asRollcallError(error: unknown): unknown {
+  if (error instanceof OutcomeUnknownError) return new RollcallError('PRESENCE_OPERATION_TIMEOUT', error.message, '', { cause: error })
+  if (error instanceof NotExecutedError) return new RollcallError('PRESENCE_OPERATION_FAILED', error.message, '', { cause: error })
+  return error
+}

@@ -1,0 +1,146 @@
+import type { BeatReply, Channel, Membership, Op, OpResult, SessionEntry } from './types.js'
+import type { ReconcileReason } from './lane.js'
+import type { LocalMembership } from './memberships.js'
+import { confirm, type LocalSession, type NodePresence } from './node-presence.js'
+import { judge, withdraw, type Circumstances, type Found, type Verdict } from './reconcile.js'
+import { channelId } from './types.js'
+
+/** Reads that go out together. */
+const READ_CHUNK = 1_000
+
+interface Context {
+  readonly reasons: ReadonlySet<ReconcileReason>
+  readonly beat: BeatReply
+  readonly commit: (ops: readonly Op[]) => Promise<readonly OpResult[]>
+}
+
+/**
+ * Compares what this node has in one partition with what the store has, both ways, and puts right what differs. The
+ * lane's queue is held meanwhile. Sessions come first: one that moved or ended elsewhere asserts nothing any more.
+ */
+export async function reconcilePartition(presence: NodePresence, partition: number, context: Context): Promise<void> {
+  const memberships = presence.memberships[partition]
+  if (memberships === undefined) return
+  const listed = await presence.store.owned(partition, presence.nodeId)
+  const damaged = new Set(presence.damaged[partition])
+  const circumstances: Circumstances = {
+    node: presence.nodeId,
+    lossy: context.reasons.has('life') || !listed.intact,
+    damaged,
+  }
+  await endStaleSessions(presence, partition, memberships.all())
+
+  const listedKeys = new Set(listed.memberships.map(keyOf))
+  const mine = [...memberships.all()]
+  const entries = await readEntries(presence, partition, mine)
+  const judged = mine.map((membership, i) => {
+    const found: Found = { entry: entries[i] ?? null, listed: listedKeys.has(keyOf(membership)) }
+    membership.listed = found.listed
+    return { membership, verdict: judge(membership, found, circumstances, channelId(membership.channel)) }
+  })
+  await carryOut(presence, judged, context.commit)
+
+  const unknown = listed.memberships.filter((membership) => memberships.get(membership) === undefined)
+  const theirs = await readEntries(presence, partition, unknown)
+  if (unknown.length > 0) await context.commit(unknown.map((membership, i) => withdraw(membership, theirs[i] ?? null)))
+  for (const id of damaged) presence.damaged[partition]?.delete(id)
+}
+
+/** By the USER channels, wherever they are: is each session with something in this partition still this node's? */
+async function endStaleSessions(presence: NodePresence, partition: number, memberships: Iterable<LocalMembership>): Promise<void> {
+  const byHome = new Map<number, Map<string, LocalSession>>()
+  for (const membership of memberships) {
+    const session = presence.session(membership.owner, membership.session)
+    if (session === undefined || membership.channel.type === 'USER') continue
+    const home = presence.store.partitionOf(session.home)
+    // Its own lane judges it, with more knowledge, and after this reading if it is in doubt as well.
+    if (home === partition) continue
+    const sessions = byHome.get(home) ?? new Map<string, LocalSession>()
+    sessions.set(`${session.userId}\0${session.id}`, session)
+    byHome.set(home, sessions)
+  }
+  await Promise.all(
+    [...byHome].map(async ([home, sessions]) => {
+      const list = [...sessions.values()]
+      const entries = await readEntries(
+        presence,
+        home,
+        list.map((session) => ({ channel: session.home, userId: session.id, session: session.id })),
+      )
+      const missing = list.some((_, i) => entries[i] === null)
+      const owned = missing ? await presence.store.owned(home, presence.nodeId) : { memberships: [], intact: false }
+      const listedKeys = new Set(owned.memberships.map(keyOf))
+      list.forEach((session, i) => {
+        const entry = entries[i] ?? null
+        const lost = !owned.intact || listedKeys.has(keyOf({ channel: session.home, userId: session.id, session: session.id }))
+        if (entry !== null && entry.attach > session.attach) presence.end(session, 'superseded')
+        else if (entry === null && !lost) presence.end(session, 'ended')
+      })
+    }),
+  )
+}
+
+async function readEntries(presence: NodePresence, partition: number, of: readonly Membership[]): Promise<readonly (SessionEntry | null)[]> {
+  const found: (SessionEntry | null)[] = []
+  for (let at = 0; at < of.length; at += READ_CHUNK) {
+    const chunk = of.slice(at, at + READ_CHUNK)
+    const sessions = await presence.store.sessions(partition, chunk)
+    chunk.forEach((membership, i) => found.push(sessions[i]?.find((entry) => entry.session === membership.session) ?? null))
+  }
+  return found
+}
+
+async function carryOut(
+  presence: NodePresence,
+  judged: readonly { readonly membership: LocalMembership; readonly verdict: Verdict }[],
+  commit: Context['commit'],
+): Promise<void> {
+  const ops: Op[] = []
+  const of: LocalMembership[] = []
+  for (const { membership, verdict } of judged) {
+    switch (verdict.kind) {
+      case 'fine':
+        break
+      case 'forget':
+        forget(presence, membership)
+        break
+      case 'superseded':
+      case 'ended':
+        over(presence, membership, verdict.kind)
+        break
+      case 'repair':
+        for (const op of verdict.ops) {
+          ops.push(op)
+          of.push(membership)
+        }
+    }
+  }
+  if (ops.length === 0) return
+  const results = await commit(ops)
+  results.forEach((result, i) => {
+    const op = ops[i]
+    const membership = of[i]
+    if (op !== undefined && membership !== undefined) settle(presence, membership, op, result)
+  })
+}
+
+function settle(presence: NodePresence, membership: LocalMembership, op: Op, result: OpResult): void {
+  if (op.kind === 'suspend' || op.kind === 'leave') forget(presence, membership)
+  else if (result.status === 'ok' || result.status === 'same') confirm(membership, result)
+  else over(presence, membership, result.status === 'stale' ? 'superseded' : 'ended')
+}
+
+/** The whole session is over here: its client starts again, or is elsewhere already. */
+function over(presence: NodePresence, membership: LocalMembership, reason: 'superseded' | 'ended'): void {
+  forget(presence, membership)
+  const session = presence.session(membership.owner, membership.session)
+  if (session?.attach === membership.attach) presence.end(session, reason)
+}
+
+function forget(presence: NodePresence, membership: LocalMembership): void {
+  presence.memberships[presence.store.partitionOf(membership.channel)]?.delete(membership)
+}
+
+function keyOf(membership: { readonly channel: Channel; readonly userId: string; readonly session: string }): string {
+  return `${channelId(membership.channel)}\0${membership.userId}\0${membership.session}`
+}

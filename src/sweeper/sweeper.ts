@@ -1,0 +1,122 @@
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics/index.js'
+import type { Lane } from '../presence/lane.js'
+import type { PresenceStore } from '../presence/store.js'
+import type { BeatReply, Membership, Op } from '../presence/types.js'
+
+/** Memberships that one pass ends at most. */
+const PASS_MAX = 200
+/** Other nodes see the same deadline; a little apart, the first one finds the work and the rest find it done. */
+const JITTER_MS = 100
+const RETRY_MS = 50
+/** Deadlines that fall this close together are swept together, in milliseconds. */
+const SLACK_MS = 5
+
+/**
+ * Ends what timed out. It looks when a heartbeat's answer, or a deadline that this node set itself, says that something
+ * is due, and never otherwise. Whatever it finds is checked again by the script that ends it: sweepers may race.
+ */
+export class Sweeper {
+  readonly #timers = new Map<number, { readonly at: number; readonly timer: NodeJS.Timeout }>()
+  readonly #sweeping = new Set<number>()
+  #closed = false
+
+  constructor(
+    private readonly lanes: readonly Lane[],
+    private readonly store: PresenceStore,
+    private readonly node: string,
+    private readonly heartbeatMs: number,
+    private readonly metrics: Metrics,
+    private readonly log: Logger,
+  ) {}
+
+  /** After a heartbeat: is something due before the next one? */
+  consider(lane: Lane, beat: BeatReply): void {
+    const due = Math.min(beat.nextDue ?? Infinity, beat.nextLeaseEnd ?? Infinity)
+    if (due === Infinity) return
+    const inMs = (Math.max(due, beat.holdUntil) - beat.clock) / 1000
+    if (inMs < this.heartbeatMs) this.#schedule(lane.partition, Math.max(0, inMs) + Math.random() * JITTER_MS)
+  }
+
+  /** A deadline that this node has just set. */
+  deadline(partition: number, inMs: number): void {
+    this.#schedule(partition, inMs + SLACK_MS)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const { timer } of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  #schedule(partition: number, inMs: number): void {
+    if (this.#closed) return
+    const at = performance.now() + inMs
+    const planned = this.#timers.get(partition)
+    if (planned !== undefined && planned.at <= at) {
+      // The earlier look will find that this one is still to come, and plan it.
+      return
+    }
+    clearTimeout(planned?.timer)
+    const timer = setTimeout(() => {
+      this.#timers.delete(partition)
+      void this.#sweep(partition)
+    }, inMs)
+    timer.unref()
+    this.#timers.set(partition, { at, timer })
+  }
+
+  async #sweep(partition: number): Promise<void> {
+    const lane = this.lanes[partition]
+    if (lane === undefined || this.#closed) return
+    if (this.#sweeping.has(partition)) {
+      this.#schedule(partition, RETRY_MS)
+      return
+    }
+    this.#sweeping.add(partition)
+    try {
+      const next = await this.#passes(lane)
+      if (next !== null) this.#schedule(partition, next)
+    } catch (error) {
+      // The next heartbeat says again what is due.
+      this.log.debug({ err: error, partition }, 'sweep')
+    } finally {
+      this.#sweeping.delete(partition)
+    }
+  }
+
+  /** @returns in how many milliseconds the next deadline that this node knows of is due, or null. */
+  async #passes(lane: Lane): Promise<number | null> {
+    for (;;) {
+      if (this.#closed) return null
+      const soon = lane.clockNow + this.heartbeatMs * 1000
+      const { due, leases, next } = await this.store.dueCandidates(lane.partition, lane.clockNow + SLACK_MS * 1000, soon, PASS_MAX)
+      for (const node of leases) if (node !== this.node) await this.#endLease(lane, node)
+      const results = await Promise.all(due.map((membership) => lane.submit({ ...membership, kind: 'expire' })))
+      const ended = results.filter((result) => result.status === 'ok').length
+      this.metrics.swept.inc(ended)
+      if (ended === 0 || due.length < PASS_MAX) {
+        // Refused: the script's clock was a little behind this node's estimate, or nothing ends just now.
+        const early = results.some((result) => result.status === 'early') ? Math.max(lane.holdUntil, lane.clockNow + RETRY_MS * 1000) : Infinity
+        const then = Math.min(early, next ?? Infinity)
+        return then === Infinity ? null : (then - lane.clockNow) / 1000 + SLACK_MS
+      }
+    }
+  }
+
+  /** A node is gone: what it vouched for becomes due, so that its clients have their grace to come back elsewhere. */
+  async #endLease(lane: Lane, node: string): Promise<void> {
+    const ended = await lane.submit({ kind: 'endLease', node })
+    if (ended.status !== 'ok' && ended.status !== 'same') return
+    for (;;) {
+      if (this.#closed) return
+      const { memberships } = await this.store.owned(lane.partition, node, PASS_MAX)
+      if (memberships.length === 0) break
+      const ops = memberships.map((membership: Membership): Op => ({ ...membership, kind: 'orphan', node }))
+      const results = await Promise.all(ops.map((op) => lane.submit(op)))
+      // 'early': the node is back and holds its lease again.
+      if (results.some((result) => result.status === 'early')) return
+    }
+    await lane.submit({ kind: 'dropLease', node })
+  }
+}

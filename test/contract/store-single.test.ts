@@ -1,0 +1,4 @@
+import { singleRedis } from './setups.js'
+import { storeSuite } from './store-suite.js'
+
+storeSuite(singleRedis)
