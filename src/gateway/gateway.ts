@@ -1,0 +1,97 @@
+import type { ReadyEvent } from '../protocol/events.js'
+import type { Config } from '../config.js'
+import type { Connection } from './connection.js'
+import { Connections } from './connections.js'
+import { drain } from './drain.js'
+import { Fanout } from './fanout.js'
+import { createHandlers } from './handlers/index.js'
+import { Kicks } from './kick.js'
+import { installLogin } from './login.js'
+import { createOutlet } from './outlet.js'
+import { Requests } from './requests.js'
+import { createServer } from './server.js'
+import type { GatewayDeps, GatewayServer } from './types.js'
+
+export interface Gateway {
+  readonly io: GatewayServer
+  /** Begins to take clients; until then every one is turned away. */
+  start(): void
+  /** Ends all sessions of a user, on all nodes; answers how many there were. PRESENCE_OPERATION_FAILED. */
+  disconnectUser(userId: string, reason: string): Promise<number>
+  /** Takes no more clients and sends those that are here elsewhere within about `ms`; resolves when they are gone. */
+  drain(ms: number): Promise<void>
+  /** Drops everybody and everything but the HTTP server. */
+  close(): Promise<void>
+}
+
+/** Everything that speaks Socket.IO: sessions, requests, and the fan-out of what feeds have to say. */
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { config, presence, feeds, auth, metrics, log } = deps
+  let accepting = false
+  const io = createServer(deps, () => accepting)
+  const connections = new Connections()
+  const fanout = new Fanout({ outlet: createOutlet(io), flushMs: config.flushMs, backlogBytes: config.limits.backlogBytes, metrics })
+  const requests = new Requests({ handlers: createHandlers({ presence, feeds, auth, limits: config.limits }, log), limits: config.limits, metrics, log })
+  const kicks = new Kicks(io, connections, log)
+
+  const onConnected = (connection: Connection): void => {
+    const { socket } = connection
+    socket.on('disconnect', (reason) => {
+      connections.remove(connection, connection.end(reason === 'client namespace disconnect' ? 'logout' : 'lost'))
+    })
+    socket.onAny((event: unknown, ...args: unknown[]) => {
+      if (connection.alive) requests.accept(connection, event, args)
+    })
+    // What is addressed to a user, on whichever nodes, goes through this room.
+    void socket.join(`user:${connection.userId}`)
+    socket.emit('ready', readyEvent(connection, presence.nodeId, config))
+    connection.armClock()
+  }
+
+  installLogin(io, { config, auth, presence, metrics, log, connections, connection: { presence, feeds, fanout, metrics }, accepting: () => accepting }, onConnected)
+  feeds.listen(fanout)
+  presence.onService((inService) => fanout.onService(inService))
+  metrics.onCollect(() => {
+    metrics.sockets.set(io.engine.clientsCount)
+    metrics.watchers.set(fanout.watchers)
+  })
+
+  return {
+    io,
+    start() {
+      accepting = true
+    },
+    disconnectUser: (userId, reason) => kicks.disconnectUser(userId, reason),
+    async drain(ms) {
+      accepting = false
+      await drain(connections, ms)
+    },
+    async close() {
+      accepting = false
+      // Not io.close(), which would close the HTTP server too.
+      io.engine.close()
+      await connections.settled()
+      fanout.close()
+      await io.of('/').adapter.close()
+    },
+  }
+}
+
+function readyEvent({ session }: Connection, nodeId: string, { limits }: Config): ReadyEvent {
+  return {
+    sessionId: session.id,
+    nodeId,
+    resumed: session.resumed,
+    presenceTimeout: session.timeoutMs,
+    timestamp: Date.now(),
+    limits: {
+      statesPerMember: limits.statesPerMember,
+      stateKeyBytes: limits.stateKeyBytes,
+      stateValueBytes: limits.stateValueBytes,
+      channelsPerClient: limits.channelsPerClient,
+      callsPerSecond: limits.callsPerSecond,
+      cachedChannels: limits.cachedChannels,
+      pageSize: limits.pageSize,
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import type { Action, Auth, Grant } from '../../auth/index.js'
+import type { Feeds } from '../../feeds/types.js'
+import type { Channel } from '../../presence/types.js'
+import type { ChannelRef } from '../../protocol/channel.js'
+import { RollcallError } from '../../protocol/errors.js'
+import type { Limits } from '../../protocol/limits.js'
+import type { GatewayDeps } from '../types.js'
+import { keyOf, type Connection, type Subscription } from '../connection.js'
+
+/** What handlers work with. */
+export interface HandlerContext {
+  readonly presence: GatewayDeps['presence']
+  readonly feeds: Feeds
+  readonly auth: Pick<Auth, 'verify'>
+  readonly limits: Limits
+}
+
+/** Throws PERMISSION_DENIED. */
+export function demand(grant: Grant, action: Action, channel: ChannelRef): void {
+  if (!grant.can(action, channel)) throw new RollcallError('PERMISSION_DENIED', `the token does not allow "${action}" in this channel`)
+}
+
+/** The connection's subscription; throws CHANNEL_NOT_SUBSCRIBED, or CHANNEL_NOT_JOINED for a stream channel. */
+export function subscriptionTo(connection: Connection, channel: ChannelRef): Subscription {
+  const subscription = connection.subscriptions.get(keyOf(channel))
+  if (subscription !== undefined) return subscription
+  if (channel.channelType === 'STREAM') throw new RollcallError('CHANNEL_NOT_JOINED', 'this stream channel is not joined')
+  throw new RollcallError('CHANNEL_NOT_SUBSCRIBED', 'this channel is not subscribed to')
+}
+
+export function clusterName(app: string, { channelType, channelName }: ChannelRef): Channel {
+  return { app, type: channelType, name: channelName }
+}
+
+/** Does the work when everything that was asked before on this channel is done, and nobody else in the meantime. */
+export async function inTurn(connection: Connection, channel: ChannelRef, work: () => Promise<void>): Promise<void> {
+  const leave = await connection.turns.enter(keyOf(channel))
+  try {
+    connection.assertAlive()
+    await work()
+  } finally {
+    leave()
+  }
+}

@@ -1,0 +1,106 @@
+import type { Feed, Missed } from '../../feeds/types.js'
+import type { ChannelRef } from '../../protocol/channel.js'
+import { RollcallError } from '../../protocol/errors.js'
+import type { ResumeResult } from '../../protocol/requests.js'
+import type { Subscribe } from '../../protocol/parse.js'
+import { keyOf, type Connection, type Subscription } from '../connection.js'
+import { clusterName, demand, type HandlerContext } from './context.js'
+
+/** A subscription that holds, of which the client has not been told yet. It ends with {@link settle}. */
+export interface Opened {
+  readonly request: Subscribe
+  readonly subscription: Subscription
+  readonly version: number
+  /** The feed to watch, with a reference to it. */
+  readonly feed: Feed | null
+}
+
+export interface Plan {
+  readonly result: Exclude<ResumeResult['result'], 'error'>
+  readonly missed: Missed | null
+}
+
+/**
+ * Makes a session what a subscription says: a member or quiet, a watcher or not. Repeating it changes nothing, and what
+ * differs from before is changed.
+ *
+ * The feed comes first, for it is what may be missing: then nothing has happened yet. When it fails after the join, the
+ * join stands - it may continue a stay that others have seen, and nobody shall see that end because of us - and the
+ * error, which is retryable, is the answer; the client subscribes again or unsubscribes.
+ */
+export async function open(context: HandlerContext, connection: Connection, request: Subscribe): Promise<Opened> {
+  const { presence, feeds } = context
+  const key = keyOf(request)
+  authorize(connection, request)
+  connection.reserve(ref(request), context.limits.channelsPerClient)
+  let feed: Feed | null = null
+  try {
+    if (request.withPresence) {
+      feed = await feeds.acquire(clusterName(presence.app, request))
+      connection.assertAlive()
+    }
+    const subscription = connection.subscriptions.get(key) ?? { channel: ref(request), member: false, feed: null }
+    const version = await placed(context, connection, request, subscription)
+    if (feed !== null) {
+      await feed.atLeast(version)
+      connection.assertAlive()
+      if (!feed.fresh) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the node cannot vouch for this channel right now')
+    }
+    connection.subscriptions.set(key, subscription)
+    return { request, subscription, version: request.beQuiet && feed !== null ? feed.replica.version : version, feed }
+  } catch (error) {
+    if (feed !== null) feeds.release(feed)
+    throw error
+  } finally {
+    connection.unreserve(request)
+  }
+}
+
+/** What will follow for this subscription; holds for the current turn of the event loop, in which it is settled. */
+export function plan({ request, feed }: Opened): Plan {
+  if (feed === null) return { result: 'unchanged', missed: null }
+  const missed = request.since === null ? null : feed.missedSince(request.since)
+  if (missed === null) return { result: 'snapshot', missed }
+  return { result: missed.version === missed.previous ? 'unchanged' : 'changes', missed }
+}
+
+/** Begins to send, or stops. To be called when the answer has been sent, for the answer comes first. */
+export function settle(context: HandlerContext, connection: Connection, opened: Opened, { missed }: Plan): void {
+  const { subscription, feed } = opened
+  if (!connection.alive) abandon(context, opened)
+  else if (feed === null) connection.unwatch(subscription)
+  else connection.watch(subscription, feed, missed)
+}
+
+/** Gives up what {@link open} took, when there is nobody to settle it for. */
+export function abandon(context: HandlerContext, { feed }: Opened): void {
+  if (feed !== null) context.feeds.release(feed)
+}
+
+function authorize({ grant }: Connection, request: Subscribe): void {
+  if (!request.beQuiet) demand(grant, 'join', request)
+  if (request.withPresence) demand(grant, 'watch', request)
+  if (request.states !== null) demand(grant, 'state', request)
+}
+
+/** Joins or leaves as asked for; answers the version from which on the channel shows it. */
+async function placed(context: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<number> {
+  const { presence } = context
+  const channel = ref(request)
+  if (!request.beQuiet) {
+    const { version } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined))
+    connection.assertAlive()
+    subscription.member = true
+    connection.subscriptions.set(keyOf(channel), subscription)
+    return version
+  }
+  if (!subscription.member) return presence.acknowledged?.(channel) ?? 0
+  const { version } = await connection.write(presence.leave(connection.session, channel))
+  connection.assertAlive()
+  subscription.member = false
+  return version
+}
+
+function ref({ channelName, channelType }: Subscribe): ChannelRef {
+  return { channelName, channelType }
+}

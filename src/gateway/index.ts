@@ -1,0 +1,2 @@
+export { createGateway, type Gateway } from './gateway.js'
+export type { GatewayDeps, GatewayServer } from './types.js'

@@ -1,0 +1,92 @@
+import type { EndReason } from '../presence/service.js'
+import { RollcallError, type ErrorBody } from '../protocol/errors.js'
+import { parseHandshake } from '../protocol/parse.js'
+import { Connection, type ConnectionDeps } from './connection.js'
+import type { Connections } from './connections.js'
+import { refusalOf } from './refusal.js'
+import type { GatewayDeps, GatewayServer, GatewaySocket } from './types.js'
+
+export interface LoginDeps extends Pick<GatewayDeps, 'config' | 'auth' | 'presence' | 'metrics' | 'log'> {
+  readonly connections: Connections
+  readonly connection: ConnectionDeps
+  /** Whether this node takes new sessions. */
+  readonly accepting: () => boolean
+}
+
+/**
+ * The way in: whoever passes has an open session, whoever does not gets a `connect_error` whose `data` says why.
+ * `onConnected` is called when the client has been told that it is in.
+ */
+export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (connection: Connection) => void): void {
+  const opened = new WeakMap<GatewaySocket, Connection>()
+  // One transport logs in once at a time: nothing stops a client from asking again before it has been answered.
+  const underWay = new WeakSet<GatewaySocket['conn']>()
+
+  io.use((socket, next) => {
+    const { conn } = socket
+    if (underWay.has(conn)) {
+      next(connectError(new RollcallError('PRESENCE_INVALID_ARGUMENT', 'a login is under way on this connection').body('login')))
+      return
+    }
+    underWay.add(conn)
+    login(socket, deps).then(
+      (connection) => {
+        underWay.delete(conn)
+        opened.set(socket, connection)
+        next()
+      },
+      (error: unknown) => {
+        underWay.delete(conn)
+        const body = refusalOf(error, 'login', deps.log)
+        deps.metrics.errors.inc({ code: body.code })
+        next(connectError(body))
+      },
+    )
+  })
+
+  io.on('connection', (socket) => {
+    const connection = opened.get(socket)
+    // Its session may have ended between the two steps.
+    if (connection?.alive === true) onConnected(connection)
+    else socket.disconnect(true)
+  })
+}
+
+async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection> {
+  const { config, auth, presence, connections } = deps
+  if (!deps.accepting()) throw new RollcallError('NOT_CONNECTED', 'this node takes no new clients now')
+  const request = parseHandshake(socket.handshake.auth, config.limits)
+  if (request.appId !== config.appId) throw new RollcallError('INVALID_APP_ID', 'this is another app')
+  const grant = await auth.verify(request.token, { userId: request.userId }, true)
+
+  // Presence may end the session before it has even told us that it is open.
+  let connection: Connection | null = null
+  let endedEarly = false
+  const onEnd = (reason: EndReason): void => {
+    if (connection === null) endedEarly = true
+    else {
+      deps.log.debug({ userId: request.userId, reason }, 'a session ended elsewhere')
+      connection.drop(reason)
+    }
+  }
+  const session = await presence.open({
+    userId: request.userId,
+    timeoutMs: request.presenceTimeout ?? config.presenceTimeoutMs,
+    onEnd,
+    ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
+  })
+  const opened = (connection = new Connection(socket, session, grant, deps.connection))
+  connections.add(opened)
+  // However the transport ends, from here on the session hears of it, whether the client has been told of it or not.
+  const lost = (): void => connections.remove(opened, opened.end('lost'))
+  if (endedEarly || socket.conn.readyState !== 'open') {
+    connections.remove(opened, opened.end(endedEarly ? 'over' : 'lost'))
+    throw new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the connection has ended')
+  }
+  socket.conn.once('close', lost)
+  return opened
+}
+
+function connectError(body: ErrorBody): Error & { readonly data: ErrorBody } {
+  return Object.assign(new Error(body.reason), { data: body })
+}

@@ -1,0 +1,97 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics/index.js'
+import { RollcallError, type ErrorBody } from '../protocol/errors.js'
+import type { Limits } from '../protocol/limits.js'
+import type { RequestName } from '../protocol/requests.js'
+import type { Connection } from './connection.js'
+import { refusalOf } from './refusal.js'
+
+/** Sends a request's one answer. What follows on it may be sent in the same turn. */
+export type Respond<T> = (reply: T) => void
+
+export interface Handler {
+  /** How errors name the operation (`000`). */
+  readonly operation: string
+  /** Parses the payload, does the work and responds once; or throws, and then the error is the answer. */
+  handle(connection: Connection, payload: unknown, respond: Respond<object>): Promise<void>
+}
+
+export type Handlers = Readonly<Record<RequestName, Handler>>
+
+export interface RequestsDeps {
+  readonly handlers: Handlers
+  readonly limits: Pick<Limits, 'callsPerSecond' | 'pendingRequests' | 'backlogBytes'>
+  readonly metrics: Pick<Metrics, 'requests' | 'errors'>
+  readonly log: Logger
+}
+
+/** A client that asks but lets this many backlogs of answers pile up does not read them, and is dropped. */
+const UNREAD_BACKLOGS = 16
+
+/** The one door through which everything comes that clients send: counts, limits, hands over and answers. */
+export class Requests {
+  readonly #handlers: ReadonlyMap<string, Handler>
+  readonly #limiter: RateLimiterMemory
+
+  constructor(private readonly deps: RequestsDeps) {
+    this.#handlers = new Map(Object.entries(deps.handlers))
+    // A fixed window of a second; the limiter forgets each window by itself when it is over. That outlives the
+    // connection on purpose, or else reconnecting would be a way around the limit.
+    this.#limiter = new RateLimiterMemory({ points: deps.limits.callsPerSecond, duration: 1 })
+  }
+
+  /** Takes any event with any arguments from a client. */
+  accept(connection: Connection, event: unknown, args: readonly unknown[]): void {
+    if (event === 'closing') {
+      connection.closing = true
+      return
+    }
+    if (connection.backlogBytes > UNREAD_BACKLOGS * this.deps.limits.backlogBytes) {
+      connection.drop('unread')
+      return
+    }
+    const last = args.at(-1)
+    const ack = typeof last === 'function' ? (last as (reply: unknown) => void) : null
+    const name = typeof event === 'string' && this.#handlers.has(event) ? (event as RequestName) : null
+    void this.#serve(connection, name, ack === null ? args : args.slice(0, -1), ack)
+  }
+
+  async #serve(connection: Connection, name: RequestName | null, args: readonly unknown[], ack: ((reply: unknown) => void) | null): Promise<void> {
+    const handler = name === null ? undefined : this.#handlers.get(name)
+    this.deps.metrics.requests.inc({ name: name ?? 'unknown' })
+    let answered = false
+    const answer = (reply: { readonly ok: true } | { readonly ok: false; readonly error: ErrorBody }): void => {
+      if (answered) return
+      answered = true
+      if (!reply.ok) this.deps.metrics.errors.inc({ code: reply.error.code })
+      if (connection.alive) ack?.(reply)
+    }
+    try {
+      if (connection.pending >= this.deps.limits.pendingRequests) {
+        throw new RollcallError('PRESENCE_TOO_MANY_PENDING', `at most ${this.deps.limits.pendingRequests} requests are under way at once`)
+      }
+      connection.pending++
+      try {
+        // Every request waits here for the same one turn, so that none overtakes another.
+        await this.#admit(connection, name)
+        connection.assertAlive()
+        if (handler === undefined) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `the requests are ${[...this.#handlers.keys()].join(', ')}`)
+        if (args.length !== 1) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'a request has exactly one object')
+        await handler.handle(connection, args[0], (reply) => answer({ ok: true, timestamp: Date.now(), ...reply } as { readonly ok: true }))
+      } finally {
+        connection.pending--
+      }
+    } catch (error) {
+      answer({ ok: false, error: refusalOf(error, handler?.operation ?? 'unknown', this.deps.log) })
+    }
+  }
+
+  async #admit(connection: Connection, name: RequestName | null): Promise<void> {
+    try {
+      await this.#limiter.consume(`${connection.userId}\0${connection.sessionId}\0${name ?? ''}`)
+    } catch {
+      throw new RollcallError('RATE_EXCEEDED', `at most ${this.deps.limits.callsPerSecond} calls a second`)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Server as HttpServer } from 'node:http'
+import type { Server, ServerOptions, Socket } from 'socket.io'
+import type { Auth } from '../auth/index.js'
+import type { Config } from '../config.js'
+import type { Feeds } from '../feeds/types.js'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics/index.js'
+import type { Presence } from '../presence/service.js'
+import type { ServerToClientEvents } from '../protocol/requests.js'
+
+/**
+ * What clients send is not typed here: it comes in through one door, as `unknown`, and is parsed there
+ * (`requests.ts`).
+ */
+export type Untyped = Record<never, never>
+
+/** What nodes say to each other through the adapter (`kick.ts`). */
+export interface NodeToNodeEvents {
+  kick: (order: unknown) => void
+  kickDone: (report: unknown) => void
+}
+
+export type GatewayServer = Server<Untyped, ServerToClientEvents, NodeToNodeEvents>
+export type GatewaySocket = Socket<Untyped, ServerToClientEvents, NodeToNodeEvents>
+
+/** The node's acknowledged versions; not every presence keeps them. */
+interface Acknowledging {
+  /** The last version of a channel that this node has acknowledged to a client, 0 if none. */
+  acknowledged?(channel: { readonly channelName: string; readonly channelType: string }): number
+}
+
+export interface GatewayDeps {
+  /** Where Socket.IO listens. It belongs to the caller, who closes it. */
+  readonly server: HttpServer
+  readonly config: Config
+  readonly auth: Auth
+  readonly presence: Presence & Acknowledging
+  readonly feeds: Feeds
+  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'onCollect'>
+  readonly log: Logger
+  /**
+   * Carries what is addressed to users between nodes. Feeds are fanned out through rooms of this node alone: an
+   * adapter that subscribes to something for each room (the sharded one, by default) is to be told not to.
+   */
+  readonly adapter?: ServerOptions['adapter']
+  /** Engine.IO's connection ids, for a balancer that reads the node from them. */
+  readonly connectionId?: () => string
+}
