@@ -1,18 +1,18 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs'
 
-import js from '@eslint/js';
-import { defineConfig } from 'eslint/config';
-import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
-import importX from 'eslint-plugin-import-x';
-import tseslint from 'typescript-eslint';
+import js from '@eslint/js'
+import { defineConfig } from 'eslint/config'
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
+import importX from 'eslint-plugin-import-x'
+import tseslint from 'typescript-eslint'
 
 /**
  * The one direction in which imports point (docs/architecture.md): every part of `src/` with what it may import besides
  * itself. A part that is missing here fails the linter, so nobody adds a folder without giving it a place.
  */
-const DOMAIN = ['protocol', 'replica', 'presence'];
-const ASIDE = ['config', 'auth', 'metrics', 'log'];
-const EDGE = [...DOMAIN, ...ASIDE, 'store', 'feeds'];
+const DOMAIN = ['protocol', 'replica', 'presence']
+const ASIDE = ['config', 'auth', 'metrics', 'log']
+const EDGE = [...DOMAIN, ...ASIDE, 'store', 'feeds']
 const MAY_IMPORT = {
   protocol: [],
   replica: ['protocol'],
@@ -34,7 +34,7 @@ const MAY_IMPORT = {
   cli: ['protocol', 'replica', ...ASIDE, 'node', 'main', 'client'],
   client: ['protocol', 'replica'],
   demo: ['protocol', 'replica', 'client'],
-};
+}
 
 /** Packages that belong to one place, so that replacing one is a change in one place. */
 const HOME_OF = {
@@ -48,7 +48,7 @@ const HOME_OF = {
   jose: ['auth'],
   'prom-client': ['metrics'],
   pino: ['log'],
-};
+}
 
 /** Parts that run anywhere: what else than our own files they may import. */
 const PURE = {
@@ -56,18 +56,18 @@ const PURE = {
   replica: { regex: '^[^.]', message: 'replica/ imports no package and no Node module.' },
   client: { regex: '^(?!\\.|socket\\.io-client$)', message: 'client/ runs in browsers: socket.io-client, nothing else.' },
   demo: { regex: '^[^.]', message: 'The demo page runs in browsers, on the SDK alone.' },
-};
+}
 
 const parts = existsSync('src')
   ? readdirSync('src', { withFileTypes: true })
       .filter((entry) => entry.isDirectory() || entry.name.endsWith('.ts'))
       .map((entry) => entry.name.replace(/\.ts$/, ''))
-  : [];
+  : []
 for (const part of parts) {
-  if (!Object.hasOwn(MAY_IMPORT, part)) throw new Error(`src/${part} has no place in MAY_IMPORT (eslint.config.js).`);
+  if (!Object.hasOwn(MAY_IMPORT, part)) throw new Error(`src/${part} has no place in MAY_IMPORT (eslint.config.js).`)
 }
 
-const paths = (part) => [`./${part}`, `./${part}.ts`];
+const paths = (part) => [`./${part}`, `./${part}.ts`]
 
 const zones = Object.entries(MAY_IMPORT).flatMap(([part, allowed]) =>
   paths(part).map((target) => ({
@@ -76,7 +76,7 @@ const zones = Object.entries(MAY_IMPORT).flatMap(([part, allowed]) =>
     except: [part, ...allowed].flatMap(paths),
     message: `${part} may import ${allowed.length > 0 ? `only ${allowed.join(', ')}` : 'none of our other folders'}.`,
   })),
-);
+)
 
 const packageRules = Object.keys(MAY_IMPORT).map((part) => ({
   name: `rollcall/packages/${part}`,
@@ -97,7 +97,7 @@ const packageRules = Object.keys(MAY_IMPORT).map((part) => ({
       },
     ],
   },
-}));
+}))
 
 export default defineConfig(
   { ignores: ['dist', 'dist.*', 'coverage', 'node_modules', '.cache'] },
@@ -158,4 +158,4 @@ export default defineConfig(
       '@typescript-eslint/no-empty-function': 'off',
     },
   },
-);
+)

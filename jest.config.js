@@ -22,4 +22,4 @@ export default {
   testTimeout: 30_000,
   injectGlobals: false,
   restoreMocks: true,
-};
+}

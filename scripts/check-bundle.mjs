@@ -1,22 +1,22 @@
 // Proves that what browsers get needs nothing of Node: bundles the SDK and the demo page without writing anything.
-import { existsSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 
-import { bundleForBrowser } from './lib/bundle.mjs';
+import { bundleForBrowser } from './lib/bundle.mjs'
 
-process.chdir(path.resolve(import.meta.dirname, '..'));
+process.chdir(path.resolve(import.meta.dirname, '..'))
 
 for (const entry of ['src/client/browser.ts', 'src/demo/demo.ts']) {
   if (!existsSync(entry)) {
-    console.error(`check-bundle: ${entry} is missing`);
-    process.exitCode = 1;
-    continue;
+    console.error(`check-bundle: ${entry} is missing`)
+    process.exitCode = 1
+    continue
   }
   try {
-    const bytes = await bundleForBrowser(entry);
-    console.log(`check-bundle: ${entry}: ${(bytes / 1024).toFixed(1)} kB minified, no Node built-ins`);
+    const bytes = await bundleForBrowser(entry)
+    console.log(`check-bundle: ${entry}: ${(bytes / 1024).toFixed(1)} kB minified, no Node built-ins`)
   } catch (error) {
-    console.error(`check-bundle: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
+    console.error(`check-bundle: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = 1
   }
 }

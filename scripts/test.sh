@@ -46,7 +46,7 @@ failed=
 check() { # NAME COMMAND…
   local name=$1
   shift
-  say "$name…"
+  say "${name}…"
   "$@" >&2 || failed="$failed $name"
 }
 check types npm run --silent typecheck

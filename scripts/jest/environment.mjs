@@ -1,53 +1,53 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises'
 
-import { TestEnvironment } from 'jest-environment-node';
+import { TestEnvironment } from 'jest-environment-node'
 
 /**
  * What a test file must not leave open: each of these is a connection, a server, a child process or a timer that
  * somebody forgot to close. The worker's own channel to jest is there before the file starts and is not counted.
  */
-const WATCHED = new Set(['TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'PipeServerWrap', 'ProcessWrap', 'Timeout']);
+const WATCHED = new Set(['TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'PipeServerWrap', 'ProcessWrap', 'Timeout'])
 
 /** A close that was asked for may need a few turns of the event loop; only what outlasts this is a leak. */
-const GRACE_MS = 3_000;
+const GRACE_MS = 3_000
 
 /** A Node environment that fails a test file which leaves resources open, instead of hanging or looking away. */
 export default class LeakCheckingEnvironment extends TestEnvironment {
-  #before = new Map();
+  #before = new Map()
 
   async setup() {
-    await super.setup();
-    this.#before = count();
+    await super.setup()
+    this.#before = count()
   }
 
   async teardown() {
-    const deadline = Date.now() + GRACE_MS;
+    const deadline = Date.now() + GRACE_MS
     // The pause below must not count as a leak itself: it has ended each time that the resources are read.
-    let left = leaked(this.#before);
+    let left = leaked(this.#before)
     while (left.length > 0 && Date.now() < deadline) {
-      await delay(20);
-      left = leaked(this.#before);
+      await delay(20)
+      left = leaked(this.#before)
     }
-    await super.teardown();
+    await super.teardown()
     if (left.length > 0) {
-      throw new Error(`left open after the last test of this file: ${left.join(', ')}`);
+      throw new Error(`left open after the last test of this file: ${left.join(', ')}`)
     }
   }
 }
 
 function count() {
-  const counts = new Map();
+  const counts = new Map()
   for (const type of process.getActiveResourcesInfo()) {
-    if (WATCHED.has(type)) counts.set(type, (counts.get(type) ?? 0) + 1);
+    if (WATCHED.has(type)) counts.set(type, (counts.get(type) ?? 0) + 1)
   }
-  return counts;
+  return counts
 }
 
 function leaked(before) {
-  const left = [];
+  const left = []
   for (const [type, now] of count()) {
-    const extra = now - (before.get(type) ?? 0);
-    if (extra > 0) left.push(`${extra} × ${type}`);
+    const extra = now - (before.get(type) ?? 0)
+    if (extra > 0) left.push(`${extra} × ${type}`)
   }
-  return left;
+  return left
 }

@@ -1,12 +1,12 @@
-import { builtinModules } from 'node:module';
-import path from 'node:path';
+import { builtinModules } from 'node:module'
+import path from 'node:path'
 
-import { build } from 'esbuild';
+import { build } from 'esbuild'
 
-const BUILTIN = new RegExp(`^(?:node:|(?:${builtinModules.join('|')})(?:/|$))`);
+const BUILTIN = new RegExp(`^(?:node:|(?:${builtinModules.join('|')})(?:/|$))`)
 
 /** The only folders of ours that may reach a browser. */
-const BROWSER_SOURCES = ['src/client/', 'src/demo/', 'src/protocol/', 'src/replica/'];
+const BROWSER_SOURCES = ['src/client/', 'src/demo/', 'src/protocol/', 'src/replica/']
 
 /** esbuild would say "could not resolve" as well; this names the rule and who broke it. */
 const refuseNodeBuiltins = {
@@ -14,9 +14,9 @@ const refuseNodeBuiltins = {
   setup(pluginBuild) {
     pluginBuild.onResolve({ filter: BUILTIN }, ({ path: wanted, importer }) => ({
       errors: [{ text: `${path.relative('.', importer)} imports ${wanted}, which no browser has` }],
-    }));
+    }))
   },
-};
+}
 
 /**
  * Bundles one entry for browsers as an ES module.
@@ -42,11 +42,11 @@ export async function bundleForBrowser(entry, outfile) {
     metafile: true,
     logLevel: 'warning',
     plugins: [refuseNodeBuiltins],
-  });
+  })
   const foreign = Object.keys(result.metafile.inputs).filter(
     (input) => input.startsWith('src/') && !BROWSER_SOURCES.some((folder) => input.startsWith(folder)),
-  );
-  if (foreign.length > 0) throw new Error(`${entry} pulls server code into the browser: ${foreign.join(', ')}`);
-  const [output] = Object.values(result.metafile.outputs).filter((file) => file.entryPoint !== undefined);
-  return output.bytes;
+  )
+  if (foreign.length > 0) throw new Error(`${entry} pulls server code into the browser: ${foreign.join(', ')}`)
+  const [output] = Object.values(result.metafile.outputs).filter((file) => file.entryPoint !== undefined)
+  return output.bytes
 }

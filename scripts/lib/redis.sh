@@ -41,7 +41,7 @@ install_redis_server() {
       find_root || return 1
     fi
     confirm "No Redis $REDIS_MIN_MAJOR or newer found. Install it with $manager${AS_ROOT:+ (by $AS_ROOT)}?" || return 1
-    say "Installing Redis with $manager…"
+    say "Installing Redis with ${manager}…"
     case $manager in
       apt-get) install_with_apt ;;
       dnf) as_root dnf install -y valkey >&2 || as_root dnf install -y redis >&2 ;;
