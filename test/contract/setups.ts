@@ -1,6 +1,6 @@
 import { silentLogger } from '../../src/log.js'
 import type { PresenceStore } from '../../src/presence/store.js'
-import { openStore } from '../../src/store/index.js'
+import { createStore } from '../../src/store/index.js'
 import { RedisServer } from '../support/redis.js'
 import type { Scope } from '../support/scope.js'
 
@@ -28,7 +28,8 @@ export const singleRedis: Setup = {
     const redis = await RedisServer.start(scope)
     return {
       async open(node) {
-        const store = await openStore({ target: { url: redis.url, name: node }, partitions: PARTITIONS, node, log: silentLogger })
+        const { store } = createStore({ target: { url: redis.url, name: node }, partitions: PARTITIONS, node, log: silentLogger })
+        await store.open()
         scope.defer(`store of ${node}`, () => store.close())
         return store
       },

@@ -3,10 +3,10 @@ import type { Logger } from '../../log.js'
 
 export interface RedisTarget {
   readonly url: string
-  readonly username?: string | undefined
-  readonly password?: string | undefined
-  readonly tls?: boolean | undefined
-  /** Shown in CLIENT LIST. */
+  readonly username?: string | null
+  readonly password?: string | null
+  readonly tls?: boolean
+  /** Shown in CLIENT LIST, followed by what the connection is for. */
   readonly name: string
 }
 
@@ -26,43 +26,53 @@ const COMMON = {
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 }
 
-/** Makes the node's connections, each with the options that its use needs, and closes them all. */
+/** Makes the node's connections, each with the options that its use needs; they are opened and closed together. */
 export class Connections {
-  readonly #opened: Redis[] = []
+  readonly #made: Redis[] = []
 
   constructor(
     private readonly target: RedisTarget,
     private readonly log: Logger,
+    private readonly onCall: (command: string) => void,
   ) {}
 
-  /** For commands: each has a time limit. */
-  async commands(): Promise<Redis> {
-    return this.#open('commands', { commandTimeout: COMMAND_TIMEOUT_MS, enableAutoPipelining: true })
+  /** For commands: each has a time limit, and those of one turn of the event loop go out together. */
+  commands(): Redis {
+    return this.#make('commands', { commandTimeout: COMMAND_TIMEOUT_MS, enableAutoPipelining: true })
   }
 
   /** For subscriptions: silent by nature, so without a time limit; it is probed instead. */
-  async subscriber(use = 'subscriber'): Promise<Redis> {
-    return this.#open(use, { autoResubscribe: true })
+  subscriber(use: string): Redis {
+    return this.#make(use, { autoResubscribe: true })
   }
 
-  async #open(use: string, options: { readonly commandTimeout?: number; readonly enableAutoPipelining?: boolean; readonly autoResubscribe?: boolean }): Promise<Redis> {
+  /** Rejects when one of them cannot be opened. */
+  async open(): Promise<void> {
+    await Promise.all(this.#made.map((redis) => redis.connect()))
+  }
+
+  close(): void {
+    for (const redis of this.#made.splice(0).reverse()) redis.disconnect()
+  }
+
+  #make(use: string, options: { readonly commandTimeout?: number; readonly enableAutoPipelining?: boolean; readonly autoResubscribe?: boolean }): Redis {
     const { url, username, password, tls, name } = this.target
     const redis = new Redis(url, {
       ...COMMON,
       ...options,
       connectionName: `${name}:${use}`,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
+      ...(username == null ? {} : { username }),
+      ...(password == null ? {} : { password }),
       ...(tls === true ? { tls: {} } : {}),
     })
-    this.#opened.push(redis)
     // ioredis reconnects by itself; an 'error' without a listener would end the process.
-    redis.on('error', (error: Error) => this.log.debug({ use, err: error.message }, 'redis connection'))
-    await redis.connect()
+    redis.on('error', (error: Error) => this.log.debug({ use, err: error }, 'redis connection'))
+    const send = redis.sendCommand.bind(redis)
+    redis.sendCommand = (command, ...rest) => {
+      this.onCall(command.name)
+      return send(command, ...rest)
+    }
+    this.#made.push(redis)
     return redis
-  }
-
-  close(): void {
-    for (const redis of this.#opened.splice(0).reverse()) redis.disconnect()
   }
 }

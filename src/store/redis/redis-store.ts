@@ -18,6 +18,7 @@ import {
 import { decodeEvent, decodeRecord, decodeResult, decodeSessions, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
 import * as scripts from './scripts.js'
+import type { Connections } from './connections.js'
 import type { Subscriber } from './subscriber.js'
 
 /** Every key but the partition count expires by itself after this, in seconds, unless a living node renews it. */
@@ -38,17 +39,24 @@ export class RedisStore implements PresenceStore {
     private readonly redis: Redis,
     private readonly subscriber: Subscriber,
     readonly partitions: number,
-    private readonly release: () => void,
+    private readonly connections: Connections,
   ) {
     this.#keys = Array.from({ length: partitions }, (_, partition) => new Keys(partition))
   }
 
-  /** Writes the partition count where there is none; rejects when the deployment has another one. */
-  async claimPartitions(): Promise<void> {
-    await this.#call(this.redis.set(PARTITION_COUNT_KEY, String(this.partitions), 'NX'))
-    const found = await this.#call(this.redis.get(PARTITION_COUNT_KEY))
-    if (found !== null && Number(found) !== this.partitions) {
-      throw new Error(`ROLLCALL_PARTITIONS is ${this.partitions}, but this Redis was set up with ${found}: it is fixed for a deployment`)
+  /** Connects. Rejects when Redis cannot be reached, or was set up with another partition count. */
+  async open(): Promise<void> {
+    try {
+      await this.connections.open()
+      await this.subscriber.start()
+      await this.redis.set(PARTITION_COUNT_KEY, String(this.partitions), 'NX')
+      const found = await this.redis.get(PARTITION_COUNT_KEY)
+      if (found !== null && Number(found) !== this.partitions) {
+        throw new Error(`ROLLCALL_PARTITIONS is ${this.partitions}, but this Redis was set up with ${found}: it is fixed for a deployment`)
+      }
+    } catch (error) {
+      this.connections.close()
+      throw error
     }
   }
 
@@ -266,7 +274,7 @@ export class RedisStore implements PresenceStore {
 
   async close(): Promise<void> {
     this.subscriber.close()
-    this.release()
+    this.connections.close()
     return Promise.resolve()
   }
 

@@ -1,0 +1,5 @@
+export { createNode, type Node } from './node.js'
+export { ConfigError, type Config, type NodeOptions } from './config.js'
+export { RollcallError, type ErrorBody, type ErrorCode } from './protocol/errors.js'
+export type { ChannelRef, ChannelType, States } from './protocol/channel.js'
+export type { Limits } from './protocol/limits.js'

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createShardedAdapter } from '@socket.io/redis-adapter'
+import { createAuth } from './auth/index.js'
+import { resolveConfig, type Config, type NodeOptions } from './config.js'
+import { Auditor } from './feeds/auditor.js'
+import { ChannelFeeds } from './feeds/channel-feeds.js'
+import { createGateway, type Gateway } from './gateway/index.js'
+import { createLogger } from './log.js'
+import { createMetrics } from './metrics/index.js'
+import { NodePresence } from './presence/node-presence.js'
+import { createApp } from './rest/index.js'
+import { createStore } from './store/index.js'
+import { Sweeper } from './sweeper/sweeper.js'
+
+/** One server process of the cluster, or one of several in a process. */
+export interface Node {
+  /** Connects to Redis, takes its leases and listens. Rejects when Redis cannot be reached or the port is taken. */
+  listen(): Promise<{ readonly port: number }>
+  /** Sends its clients elsewhere (within `drainMs`), gives up its leases and closes all that it opened. Idempotent. */
+  close(): Promise<void>
+  /** Where it listens; 0 before. */
+  readonly port: number
+  /** This life of the node. Another start has another id. */
+  readonly nodeId: string
+  /** The HTTP side. With a `server` of your own that has a request handler already, mount it there. */
+  readonly app: ReturnType<typeof createApp>
+  readonly io: Gateway['io']
+}
+
+/** Lower case letters and digits, so that no separator of ours and no special character of a URL is among them. */
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+const ID_LENGTH = 16
+
+/**
+ * Builds a node: in order, each part from those below it; it is closed in reverse.
+ *
+ * @throws ConfigError when an option is not valid.
+ */
+export function createNode(options: NodeOptions = {}): Node {
+  const config = resolveConfig(options)
+  const nodeId = newId()
+  const log = createLogger(config.logLevel, { node: nodeId })
+  const metrics = createMetrics(nodeId)
+  const auth = createAuth(config)
+  const { store, adapter } = createStore({
+    target: { url: config.redisUrl, username: config.redisUsername, password: config.redisPassword, tls: config.redisTls, name: `rollcall:${nodeId}` },
+    partitions: config.partitions,
+    node: nodeId,
+    log,
+    onCall: (command) => metrics.redisCalls.inc({ command }),
+  })
+  const presence: NodePresence = new NodePresence(
+    store,
+    { nodeId, app: config.appId, heartbeatMs: config.heartbeatMs, leaseMs: config.heartbeatTtlMs, limits: config.limits, newId },
+    {
+      onBeat: (lane, beat) => sweeper.consider(lane, beat),
+      onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
+      onLife: (partition) => feeds.rebase(partition),
+      onSuperseded: (node, { userId, id, attach }) => gateway.io.serverSideEmit('superseded', { node, userId, session: id, attach }),
+    },
+    metrics,
+    log,
+  )
+  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log)
+  const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
+  const auditor = new Auditor(presence, feeds, config.heartbeatMs, log)
+
+  let draining = false
+  const app = createApp({
+    config,
+    auth,
+    presence,
+    feeds,
+    store,
+    metrics,
+    log,
+    disconnectUser: (userId, reason) => gateway.disconnectUser(userId, reason),
+    draining: () => draining,
+    ready: () => Promise.resolve(presence.inService() && auditor.probeAge < PROBES_MISSED * config.heartbeatMs),
+    renderMetrics: options.renderMetrics === undefined ? undefined : () => options.renderMetrics?.(() => metrics.json()) ?? metrics.text(),
+  })
+  const server = httpServer(options.server, app)
+  const gateway = createGateway({ server, config, auth, presence, feeds, metrics, log })
+  gateway.io.on('superseded', (notice) => {
+    const { node, userId, session, attach } = notice as { node: string; userId: string; session: string; attach: number }
+    if (node === nodeId) presence.supersededElsewhere(userId, session, attach)
+  })
+  metrics.onCollect(() => {
+    metrics.sessions.set([...presence.sessions()].length)
+    metrics.memberships.set(presence.memberships.reduce((sum, { size }) => sum + size, 0))
+    metrics.feeds.set(feeds.size)
+    metrics.inService.set(presence.inService() ? 1 : 0)
+  })
+
+  let port = 0
+  let closing: Promise<void> | null = null
+  const close = async (): Promise<void> => {
+    draining = true
+    await gateway.drain(config.drainMs)
+    await auditor.stop()
+    await presence.stop()
+    sweeper.close()
+    await gateway.close()
+    feeds.close()
+    if (options.server === undefined && server.listening) await closeServer(server)
+    await store.close()
+  }
+
+  return {
+    nodeId,
+    app,
+    io: gateway.io,
+    get port() {
+      return port
+    },
+    async listen() {
+      await store.open()
+      // `static`: two subscriptions a node; the rooms of feeds and sessions need none of their own.
+      gateway.io.adapter(createShardedAdapter(adapter.pub, adapter.sub, { channelPrefix: `rollcall:${config.appId}:adapter`, subscriptionMode: 'static' }))
+      await presence.start()
+      auditor.start()
+      gateway.start()
+      if (options.server === undefined) await listenOn(server, config)
+      const address = server.address() as AddressInfo | null
+      port = address?.port ?? 0
+      log.info({ port }, 'listening')
+      return { port }
+    },
+    close: () => (closing ??= close()),
+  }
+}
+
+/** Probes of the subscriber that may be missed before the node is unready. */
+const PROBES_MISSED = 3
+
+function newId(): string {
+  // 36 does not divide 256: bytes past the last whole multiple would make some letters likelier, so they are left out.
+  let id = ''
+  while (id.length < ID_LENGTH) for (const byte of randomBytes(ID_LENGTH)) if (byte < 252 && id.length < ID_LENGTH) id += ALPHABET[byte % 36]
+  return id
+}
+
+/** The server that was given serves the node's pages too, unless it has a handler of its own. */
+function httpServer(given: HttpServer | undefined, app: ReturnType<typeof createApp>): HttpServer {
+  if (given === undefined) return createServer(app)
+  if (given.listenerCount('request') === 0) given.on('request', app)
+  return given
+}
+
+async function listenOn(server: HttpServer, { port, host }: Config): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function closeServer(server: HttpServer): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
