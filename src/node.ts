@@ -57,7 +57,7 @@ export function createNode(options: NodeOptions = {}): Node {
     {
       onBeat: (lane, beat) => sweeper.consider(lane, beat),
       onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
-      onLife: (partition) => feeds.rebase(partition),
+      onLife: (partition, life) => feeds.rebase(partition, life),
       onSuperseded: (node, { userId, id, attach }) => gateway.io.serverSideEmit('superseded', { node, userId, session: id, attach }),
     },
     metrics,

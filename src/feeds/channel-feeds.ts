@@ -90,9 +90,9 @@ export class ChannelFeeds implements Feeds {
     return this.#feeds.get(channelId(channel))
   }
 
-  /** The partition began another life: every feed of it compares with what is there now. */
-  rebase(partition: number): void {
-    for (const feed of this.of(partition)) feed.resync({ behind: false })
+  /** The partition began another life: every feed that is not in it yet compares with what is there now. */
+  rebase(partition: number, life: string): void {
+    for (const feed of this.of(partition)) if (feed.replica.life !== life) feed.resync({ behind: false })
   }
 
   close(): void {

@@ -5,8 +5,9 @@ import { isShrinking, type BeatReply, type Op, type OpResult } from './types.js'
 
 /** Operations that go to the store as one batch at most. */
 const BATCH_MAX = 200
-/** How long an operation waits for the store before its caller is told that it failed, in milliseconds. */
+/** How long an operation waits for the store before its caller is told that it failed, in milliseconds; and at the end. */
 const OP_PATIENCE_MS = 8_000
+const LAST_PATIENCE_MS = 1_000
 /** The pause before another heartbeat is tried after a failed one; it doubles up to the heartbeat period. */
 const RETRY_MS = 100
 
@@ -74,6 +75,7 @@ export class Lane {
   #running = false
   #closed = false
   #failures = 0
+  #patienceMs = OP_PATIENCE_MS
   #timer: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
   #onGood: { readonly since: number; readonly resolve: () => void }[] = []
@@ -141,6 +143,11 @@ export class Lane {
       this.#beatWanted = true
       this.#kick()
     })
+  }
+
+  /** The node is closing: what the store does not take soon is left to its own deadlines. */
+  hurry(): void {
+    this.#patienceMs = LAST_PATIENCE_MS
   }
 
   /** Stops the heartbeat and waits for what is queued, for as long as the store answers. */
@@ -261,7 +268,7 @@ export class Lane {
     const pause = Math.min(RETRY_MS * 2 ** Math.min(this.#failures - 1, 6), this.options.heartbeatMs)
     this.#schedule(pause * (0.5 + Math.random() / 2))
     const now = performance.now()
-    const patient = (waiting: Waiting): boolean => now - waiting.since < OP_PATIENCE_MS
+    const patient = (waiting: Waiting): boolean => now - waiting.since < this.#patienceMs
     for (const waiting of this.#queue.filter((each) => !patient(each))) waiting.reject(this.#giveUp(waiting, error))
     this.#queue = this.#queue.filter(patient)
     return false

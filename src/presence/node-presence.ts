@@ -47,7 +47,7 @@ export interface NodePresenceOptions {
 export interface PresenceHooks {
   onBeat(lane: Lane, beat: BeatReply): void
   /** A partition began another life: feeds put back what it lost. */
-  onLife(partition: number): void
+  onLife(partition: number, life: string): void
   /** A deadline that this node has just set, in milliseconds from now. */
   onDeadline(partition: number, inMs: number): void
   /** A session's older connection is on another node: that node is to be told. */
@@ -89,7 +89,7 @@ export class NodePresence implements Presence {
         {
           reconcile: (context) => reconcilePartition(this, partition, context),
           ownedBelieved: () => mine.listed,
-          onLife: () => hooks.onLife(partition),
+          onLife: (life) => hooks.onLife(partition, life),
           onBeat: (beat) => {
             this.#checkService()
             hooks.onBeat(lane, beat)
@@ -111,6 +111,7 @@ export class NodePresence implements Presence {
 
   /** Suspends every session, gives up the leases and stops. */
   async stop(): Promise<void> {
+    for (const lane of this.lanes) lane.hurry()
     await Promise.all([...this.#sessions.values()].map((session) => this.suspend(session)))
     if (this.inService()) {
       const leave: Op[] = [
