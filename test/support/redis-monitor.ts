@@ -1,0 +1,48 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+
+import type { Scope } from './scope.js'
+import { elapse } from './wait.js'
+
+export interface Call {
+  readonly name: string
+  readonly address: string
+}
+
+export interface Monitored {
+  /** Calls of the cluster's connections in a window that begins now. */
+  during(ms: number): Promise<readonly Call[]>
+}
+
+/**
+ * Watches a Redis server from outside with MONITOR. Its lines are `+<time> [<db> <address>] "<name>" …`, with the
+ * address `lua` for what a script does.
+ */
+export async function monitor(scope: Scope, port: number, ignored: readonly string[]): Promise<Monitored> {
+  const socket = connect(port, '127.0.0.1')
+  scope.defer('the MONITOR connection', () => {
+    socket.destroy()
+  })
+  await once(socket, 'connect')
+  let rest = ''
+  let seen: Call[] = []
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\r\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const [, address, name] = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"/.exec(line) ?? []
+      if (address === undefined || name === undefined || address === 'lua' || ignored.includes(address)) continue
+      seen.push({ name: name.toLowerCase(), address })
+    }
+  })
+  const confirmed = once(socket, 'data')
+  socket.write('MONITOR\r\n')
+  await confirmed
+  return {
+    during: async (ms) => {
+      seen = []
+      await elapse(ms)
+      return seen
+    },
+  }
+}
