@@ -1,0 +1,191 @@
+import { Manager, type Socket } from 'socket.io-client'
+import { ERRORS, RollcallError, type ErrorBody, type ErrorCode } from '../protocol/errors.js'
+import type { KickedEvent, MovingEvent, PacketSpan, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
+import type { HandshakeAuth, Reply, RequestName } from '../protocol/requests.js'
+import type { Address, ClientOptions } from './options.js'
+import type { ReplyOf, RequestOf } from './wire.js'
+
+/** The connection ended before the request was answered: its outcome is unknown. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost'
+}
+
+export interface ConnectionHandlers {
+  presence(events: readonly PresenceEvent[], span?: PacketSpan): void
+  token(event: TokenEvent): void
+  kicked(event: KickedEvent, connection: Connection): void
+  moving(event: MovingEvent, connection: Connection): void
+  lost(reason: string, connection: Connection): void
+}
+
+export interface Target {
+  readonly address: Address
+  readonly auth: HandshakeAuth
+  readonly transports: ClientOptions['transports']
+  /** Until `ready`, in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * One accepted connection, from the server's `ready` until it is lost, dropped or logged out. Reconnecting is not its
+ * business: a new connection is a new object.
+ */
+export class Connection {
+  readonly ready: ReadyEvent
+  readonly #socket: Socket
+  readonly #cancels = new Set<() => void>()
+  readonly #idle = new Set<() => void>()
+  #open = true
+
+  private constructor(socket: Socket, ready: ReadyEvent, handlers: ConnectionHandlers) {
+    this.#socket = socket
+    this.ready = ready
+    socket.on('presence', (events: readonly PresenceEvent[], span?: PacketSpan) => handlers.presence(events, span))
+    socket.on('token', (event: TokenEvent) => handlers.token(event))
+    socket.on('kicked', (event: KickedEvent) => handlers.kicked(event, this))
+    socket.on('moving', (event: MovingEvent) => handlers.moving(event, this))
+    socket.on('disconnect', (reason) => {
+      this.#end()
+      handlers.lost(reason, this)
+    })
+  }
+
+  /**
+   * Rejects with the server's refusal as a {@link RollcallError}, with NOT_CONNECTED when nobody answers as a node
+   * does, or with the signal's reason.
+   */
+  static open({ address, auth, transports, timeoutMs, signal }: Target, handlers: ConnectionHandlers): Promise<Connection> {
+    const manager = new Manager(address.origin, {
+      path: address.path,
+      reconnection: false,
+      autoConnect: false,
+      ...(transports !== undefined && { transports: [...transports] }),
+    })
+    // Ours, below, covers all of it, up to `ready`.
+    manager.timeout(false)
+    const socket = manager.socket('/', { auth: { ...auth } })
+
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', abort)
+        socket.off()
+      }
+      const fail = (error: Error) => {
+        settle()
+        closeQuietly(socket)
+        reject(error)
+      }
+      const abort = () => fail(signal.reason as Error)
+      const timer = setTimeout(() => fail(unreachable(address, `no answer within ${timeoutMs} ms`)), timeoutMs)
+      signal.addEventListener('abort', abort, { once: true })
+      if (signal.aborted) return abort()
+      socket.on('connect_error', (error: Error & { data?: unknown }) => fail(refusalOf(error, address)))
+      socket.on('kicked', ({ reason, errorCode }: KickedEvent) => fail(new RollcallError(codeOf(errorCode), reason)))
+      socket.on('disconnect', (reason) => fail(unreachable(address, reason)))
+      socket.on('ready', (ready: ReadyEvent) => {
+        settle()
+        resolve(new Connection(socket, ready, handlers))
+      })
+      socket.connect()
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /**
+   * Rejects with the server's refusal, with PRESENCE_OPERATION_TIMEOUT, or with {@link ConnectionLost}.
+   */
+  request<Name extends RequestName>(name: Name, payload: RequestOf<Name>, timeoutMs: number): Promise<ReplyOf<Name>> {
+    if (!this.#open) return Promise.reject(new ConnectionLost(`${name}: the connection is closed`))
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        clearTimeout(timer)
+        this.#cancels.delete(cancel)
+        finish()
+        if (this.#cancels.size === 0) this.#beIdle()
+      }
+      const cancel = () => settle(() => reject(new ConnectionLost(`${name}: the connection ended before the reply`)))
+      const timer = setTimeout(() => settle(() => reject(new RollcallError('PRESENCE_OPERATION_TIMEOUT', `no reply within ${Math.round(timeoutMs)} ms`, name))), timeoutMs)
+      this.#cancels.add(cancel)
+      this.#socket.emit(name, payload, (reply: unknown) =>
+        settle(() => {
+          if (isReply<ReplyOf<Name>>(reply)) resolve(reply)
+          else reject(RollcallError.from((reply as { readonly error?: ErrorBody } | null)?.error, name))
+        }),
+      )
+    })
+  }
+
+  /** Resolves when no request is under way, at the latest after `ms`. */
+  idle(ms: number): Promise<void> {
+    if (this.#cancels.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#idle.delete(done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      this.#idle.add(done)
+    })
+  }
+
+  /** Tells the node that the page is going: it waits 3 s then, not presenceTimeout. */
+  closing(): void {
+    this.#socket.emit('closing')
+  }
+
+  /** Leaves every channel at once: for the server this is a logout. */
+  logout(): void {
+    this.#socket.off()
+    this.#socket.disconnect()
+    this.#end()
+  }
+
+  /** Closes the transport only: for the server the connection was lost, and the session may go on elsewhere. */
+  drop(): void {
+    this.#socket.off()
+    closeQuietly(this.#socket)
+    this.#end()
+  }
+
+  #end(): void {
+    this.#open = false
+    for (const cancel of [...this.#cancels]) cancel()
+    this.#beIdle()
+  }
+
+  #beIdle(): void {
+    for (const done of [...this.#idle]) done()
+  }
+}
+
+/** Ends the transport without the packet that means logout. */
+function closeQuietly(socket: Socket): void {
+  const { engine } = socket.io as { engine?: { close(): unknown } }
+  engine?.close()
+}
+
+function isReply<T>(reply: unknown): reply is T {
+  return typeof reply === 'object' && reply !== null && (reply as Reply<object>).ok
+}
+
+/** What a refused handshake says; anything but our own error in `data` means that no node answered. */
+function refusalOf(error: Error & { data?: unknown }, address: Address): RollcallError {
+  if (typeof error.data === 'object' && error.data !== null && 'code' in error.data) return RollcallError.from(error.data, 'login')
+  return unreachable(address, error.message, error)
+}
+
+function unreachable(address: Address, reason: string, cause?: unknown): RollcallError {
+  return new RollcallError('NOT_CONNECTED', `${address.origin}: ${reason}`, 'login', { cause })
+}
+
+/** The catalogue's name of a number; a number that is not in it stands for an ended session. */
+export function codeOf(errorCode: number): ErrorCode {
+  const codes = Object.keys(ERRORS) as ErrorCode[]
+  return codes.find((code) => ERRORS[code].errorCode === errorCode) ?? 'DUPLICATE_USER_ID'
+}

@@ -1,0 +1,46 @@
+import type { ChannelType, States } from '../protocol/channel.js'
+import type { IntervalInfo, KickedEvent, Occupant, PresenceEventType, TokenEvent } from '../protocol/events.js'
+
+export type LinkState = 'IDLE' | 'CONNECTING' | 'CONNECTED' | 'DISCONNECTED' | 'SUSPENDED' | 'FAILED'
+
+/** What moved the link. */
+export type LinkOperation = 'LOGIN' | 'LOGOUT' | 'AUTO_RECONNECT' | 'RECONNECTED' | 'NETWORK_LOST' | 'SERVER_REJECT' | 'PRESENCE_TIMEOUT'
+
+/** Event `linkState` (`000`, interface facts). */
+export interface LinkStateEvent {
+  readonly currentState: LinkState
+  readonly previousState: LinkState
+  readonly operation: LinkOperation
+  readonly reason: string
+  /** The `errorCode` behind a FAILED. */
+  readonly reasonCode?: number
+  /** On CONNECTED: whether the cluster still knew the session, so that nobody saw it leave. */
+  readonly isResumed: boolean
+  /** Names of the channels concerned: all when the link is lost, those that could not be resumed when it is back. */
+  readonly affectedChannels?: readonly string[]
+  /** Milliseconds since the epoch, by this machine's clock. */
+  readonly timestamp: number
+}
+
+/** Event `presence`, in the shape of RTM 2.x (`000`), with the channel's version after it. */
+export interface PresenceMessage {
+  readonly eventType: PresenceEventType
+  readonly channelType: ChannelType
+  readonly channelName: string
+  /** The member concerned; `''` on SNAPSHOT, INTERVAL and ERROR_OUT_OF_SERVICE. */
+  readonly publisher: string
+  /** The member's full states after the change; `{}` except on REMOTE_STATE_CHANGED. */
+  readonly stateChanged: States
+  readonly interval: IntervalInfo | null
+  readonly snapshot: readonly Occupant[] | null
+  /** Milliseconds since the epoch, by Redis's clock. */
+  readonly timestamp: number
+  readonly version: number
+}
+
+export interface ClientEvents {
+  readonly presence: PresenceMessage
+  readonly linkState: LinkStateEvent
+  readonly token: TokenEvent
+  readonly kicked: KickedEvent
+}

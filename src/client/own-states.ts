@@ -1,0 +1,47 @@
+import type { States } from '../protocol/channel.js'
+
+interface Write {
+  readonly version: number
+  readonly apply: (states: States) => States
+}
+
+/**
+ * One's own states in one channel, put together from two sources that may come in either order: what the server
+ * acknowledged to this session (it gets no event of its own changes, `000.7`), and events and snapshots with the full
+ * states, in which changes of the user's other sessions come. Versions tell which of them is newer.
+ *
+ * Invariant: `states` = what was known in full at `knownAt`, with the later acknowledged writes on top, in order.
+ */
+export class OwnStates {
+  #known: States = {}
+  #knownAt = 0
+  #writes: readonly Write[] = []
+
+  get states(): States {
+    return this.#writes.reduce((states, write) => write.apply(states), this.#known)
+  }
+
+  /** The full states as of a version, from an event or a snapshot. */
+  known(states: States, version: number): void {
+    if (version < this.#knownAt) return
+    this.#known = states
+    this.#knownAt = version
+    this.#writes = this.#writes.filter((write) => write.version > version)
+  }
+
+  /** An acknowledged write of this session. One that the known states include already changes nothing. */
+  wrote(version: number, apply: Write['apply']): void {
+    if (version <= this.#knownAt) return
+    this.#writes = [...this.#writes, { version, apply }].sort((a, b) => a.version - b.version)
+  }
+
+  /** No event of an older version can come any more: the writes up to there become part of what is known. */
+  settle(version: number): void {
+    for (const write of this.#writes) {
+      if (write.version > version) break
+      this.#known = write.apply(this.#known)
+      this.#knownAt = write.version
+    }
+    this.#writes = this.#writes.filter((write) => write.version > version)
+  }
+}
