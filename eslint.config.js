@@ -30,8 +30,9 @@ const MAY_IMPORT = {
   admin: EDGE,
   node: [...EDGE, 'gateway', 'rest', 'sweeper', 'webhooks', 'admin'],
   index: [...EDGE, 'node'],
-  main: ['protocol', ...ASIDE, 'node'],
-  cli: ['protocol', 'replica', ...ASIDE, 'node', 'main', 'client'],
+  'run-node': ['protocol', ...ASIDE, 'node'],
+  main: ['run-node'],
+  cli: ['protocol', 'replica', ...ASIDE, 'node', 'run-node', 'client'],
   client: ['protocol', 'replica'],
   demo: ['protocol', 'replica', 'client'],
 }
@@ -140,7 +141,7 @@ export default defineConfig(
   {
     name: 'rollcall/no-console',
     files: ['src/**/*.ts'],
-    ignores: ['src/cli/**', 'src/main.ts'],
+    ignores: ['src/cli/**', 'src/run-node.ts'],
     rules: { 'no-console': 'error' },
   },
   {

@@ -90,7 +90,7 @@ type OptionName = keyof typeof FIELDS
 type Parsed = { readonly [Name in OptionName]?: z.output<(typeof FIELDS)[Name]['schema']> | undefined }
 
 /** Options that are no values: they are handed to the parts that use them and not checked here. */
-const OBJECTS: readonly string[] = ['server', 'renderMetrics'] satisfies readonly (keyof NodeOptions)[]
+const OBJECTS: readonly string[] = ['server', 'shareMetrics'] satisfies readonly (keyof NodeOptions)[]
 
 /**
  * The configuration of a process.
@@ -121,6 +121,21 @@ export function resolveConfig(options: NodeOptions = {}): Config {
   }
   values.nodeEnv ??= process.env.NODE_ENV
   return build(values, (option) => option, problems)
+}
+
+/** The options that give this configuration, for whoever reads it before a node is made of it. */
+export function toOptions(config: Config): NodeOptions {
+  const { production, development: _, corsOrigins, ...same } = config
+  const options: NodeOptions = {
+    ...same,
+    redisUsername: config.redisUsername ?? undefined,
+    redisPassword: config.redisPassword ?? undefined,
+    secret: config.secret ?? undefined,
+    apiKey: config.apiKey ?? undefined,
+    nodeEnv: production ? 'production' : 'development',
+    corsOrigins: corsOrigins === '*' ? ['*'] : corsOrigins,
+  }
+  return options
 }
 
 function build(values: Readonly<Record<string, unknown>>, nameOf: (option: OptionName) => string, problems: string[]): Config {

@@ -79,7 +79,7 @@ export function createNode(options: NodeOptions = {}): Node {
     disconnectUser: (userId, reason) => gateway.disconnectUser(userId, reason),
     draining: () => draining,
     ready: () => Promise.resolve(presence.inService() && auditor.probeAge < PROBES_MISSED * config.heartbeatMs),
-    renderMetrics: options.renderMetrics === undefined ? undefined : () => options.renderMetrics?.(() => metrics.json()) ?? metrics.text(),
+    renderMetrics: options.shareMetrics?.(() => metrics.json()),
   })
   const server = httpServer(options.server, app)
   const gateway = createGateway({ server, config, auth, presence, feeds, metrics, log })

@@ -75,8 +75,11 @@ export interface NodeOptions {
   drainMs?: number | undefined
   /** Attach to this server instead of listening on one's own; whoever made it lets it listen and closes it. */
   server?: Server | undefined
-  /** Answers `/metrics` in the node's place, given the node's own metrics as `prom-client` JSON. For several workers behind one port. */
-  renderMetrics?: ((own: () => Promise<unknown>) => Promise<string>) | undefined
+  /**
+   * For several nodes behind one port: called once, with what reads the node's own metrics (as data, for
+   * `mergeMetrics`); what it returns answers `/metrics` in the node's place.
+   */
+  shareMetrics?: ((own: () => Promise<unknown>) => () => Promise<string>) | undefined
 }
 
 /** The environment's name of each option. */

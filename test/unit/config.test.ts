@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 
-import { ConfigError, ENVIRONMENT, loadConfig, resolveConfig, type NodeOptions } from '../../src/config.js'
+import { ConfigError, ENVIRONMENT, loadConfig, resolveConfig, toOptions, type NodeOptions } from '../../src/config.js'
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js'
 
 const SECRET = 'a secret of thirty-two bytes or more'
@@ -162,8 +162,15 @@ describe('loadConfig', () => {
 })
 
 describe('resolveConfig', () => {
+  test.each([{}, { NODE_ENV: 'production', ROLLCALL_SECRET: SECRET, ROLLCALL_TRUST_PROXY: '2' }, { ROLLCALL_CORS_ORIGINS: 'https://a.example' }])(
+    'what %j gives can be given again as options',
+    (env) => {
+      expect(resolveConfig(toOptions(loadConfig(env)))).toEqual(loadConfig(env))
+    },
+  )
+
   test('an explicit undefined means the default', () => {
-    const names = [...Object.keys(ENVIRONMENT), 'drainMs', 'server', 'renderMetrics']
+    const names = [...Object.keys(ENVIRONMENT), 'drainMs', 'server', 'shareMetrics']
     const undefineds = Object.fromEntries(names.map((name) => [name, undefined])) as NodeOptions
     expect(resolveConfig(undefineds)).toEqual(resolveConfig({}))
     expect(resolveConfig({ limits: { pageSize: undefined } as object }).limits).toEqual(DEFAULT_LIMITS)

@@ -1,0 +1,100 @@
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
+
+import { setupWorker } from '@socket.io/sticky'
+
+import { loadConfig, toOptions } from '../config.js'
+import { createNode } from '../node.js'
+import { messageOf } from '../run-node.js'
+import { isOurs, type ToPrimary, type ToWorker } from './messages.js'
+
+/** How long somebody may be silent in the middle of a request, in ms. Servers that do not listen have no other limit. */
+const SILENCE_MS = 60_000
+
+/**
+ * One worker of `start --workers`: a node behind the primary's port. The primary has checked the environment, hands
+ * over connections, ends the worker with SIGTERM, and takes it along when it dies itself (Node's cluster does).
+ */
+class Worker {
+  readonly #early: [message: unknown, socket: Socket | undefined][] = []
+  readonly #pending = new Map<number, (text: string) => void>()
+  #reading: (() => Promise<unknown>) | null = null
+  #balancing = false
+  #requests = 0
+
+  constructor() {
+    process.on('message', (message: unknown, socket: Socket | undefined) => this.#onMessage(message, socket))
+    // Ctrl-C goes to the whole process group; when to end is the primary's to say.
+    process.on('SIGINT', () => undefined)
+  }
+
+  async run(): Promise<number> {
+    const asked = new Promise<'asked'>((resolve) => {
+      process.on('SIGTERM', () => resolve('asked'))
+    })
+    const config = loadConfig(process.env)
+    const server = createServer()
+    server.timeout = SILENCE_MS + config.pingIntervalMs
+    const node = createNode({ ...toOptions(config), server, shareMetrics: (own) => this.#shareMetrics(own) })
+    const started = node.listen()
+    try {
+      if ((await Promise.race([started, asked])) !== 'asked') {
+        setupWorker(node.io)
+        this.#replay()
+        send({ type: 'rollcall:ready' })
+        await asked
+      } else started.catch(() => undefined)
+      await node.close()
+      return 0
+    } catch (error) {
+      console.error(`rollcall: a worker ends: ${messageOf(error)}`)
+      return 1
+    }
+  }
+
+  /**
+   * The balancer hands over connections from the moment that a process exists, and what comes before anybody handles it
+   * would be lost: the client would wait for an answer for ever.
+   */
+  #onMessage(message: unknown, socket: Socket | undefined): void {
+    if (isOurs<ToWorker>(message)) this.#onPrimary(message)
+    else if (!this.#balancing) this.#early.push([message, socket])
+  }
+
+  #replay(): void {
+    this.#balancing = true
+    for (const [message, socket] of this.#early.splice(0)) process.emit('message', message, socket)
+  }
+
+  #onPrimary(message: ToWorker): void {
+    if (message.type === 'rollcall:collected') {
+      this.#pending.get(message.id)?.(message.text)
+      this.#pending.delete(message.id)
+      return
+    }
+    const { id } = message
+    // A node that is starting has nothing to say yet.
+    void (this.#reading?.() ?? Promise.resolve([])).then(
+      (reading) => send({ type: 'rollcall:reading', id, reading }),
+      () => send({ type: 'rollcall:reading', id, reading: [] }),
+    )
+  }
+
+  /** The primary has the metrics of all: it asks each worker for its own. */
+  #shareMetrics(own: () => Promise<unknown>): () => Promise<string> {
+    this.#reading = own
+    return () =>
+      new Promise((resolve) => {
+        const id = ++this.#requests
+        this.#pending.set(id, resolve)
+        send({ type: 'rollcall:collect', id })
+      })
+  }
+}
+
+function send(message: ToPrimary): void {
+  // Without a primary there is nobody to tell, and this process is about to end.
+  process.send?.(message, undefined, {}, () => undefined)
+}
+
+process.exit(await new Worker().run())
