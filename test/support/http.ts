@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 
 export interface HttpAnswer {
@@ -23,7 +23,7 @@ export async function http(port: number, path: string, { method = 'GET', headers
   asked.on('timeout', () => asked.destroy(new Error(`${method} ${path} was not answered`)))
   const answered = once(asked, 'response')
   asked.end(body)
-  const [response] = (await answered) as [import('node:http').IncomingMessage]
+  const [response] = (await answered) as [IncomingMessage]
   const content = await text(response)
   return {
     status: response.statusCode ?? 0,

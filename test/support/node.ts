@@ -61,21 +61,20 @@ export function useCluster(options: Partial<NodeOptions> = {}, redisOptions: Red
   afterEach(async () => {
     if (started.redis !== undefined) expect((await started.redis.keysThatStay()).filter((key) => !MAY_STAY.test(key))).toEqual([])
   })
-  const get = <K extends keyof typeof started>(name: K) => {
-    const part = started[name]
-    if (part === undefined) throw new Error(`the cluster's ${name} is used before it has started`)
+  const there = <T>(part: T | undefined): T => {
+    if (part === undefined) throw new Error('the cluster is used before it has started')
     return part
   }
   return {
     scope,
     get redis() {
-      return get('redis') as RedisServer
+      return there(started.redis)
     },
     get a() {
-      return get('a') as TestNode
+      return there(started.a)
     },
     get b() {
-      return get('b') as TestNode
+      return there(started.b)
     },
   }
 }

@@ -64,8 +64,12 @@ export class Bell {
         wake = () => {
           try {
             const answer = find()
-            if (answer !== undefined) resolve(answer)
+            if (answer === undefined) return
+            // Not asked again: `find` may have taken what it answers with.
+            this.#waiting.delete(wake)
+            resolve(answer)
           } catch (error) {
+            this.#waiting.delete(wake)
             reject(error instanceof Error ? error : new Error(String(error)))
           }
         }

@@ -70,7 +70,7 @@ function sameView(a: ChannelReplica, b: ChannelReplica): boolean {
   if (a.version !== b.version || a.members.size !== b.members.size) return false
   return [...a.members].every(([user, one]) => {
     const other = b.members.get(user)
-    return other !== undefined && other.joinedAt === one.joinedAt && sameStates(other.states, one.states)
+    return other?.joinedAt === one.joinedAt && sameStates(other.states, one.states)
   })
 }
 
