@@ -1,6 +1,7 @@
 import { Router } from 'express'
 
 import type { ChannelType } from '../protocol/channel.js'
+import { RollcallError } from '../protocol/errors.js'
 import { checkChannelType } from '../protocol/names.js'
 import type { RestDeps } from './deps.js'
 import { methodNotAllowed } from './errors.js'
@@ -29,7 +30,7 @@ export function channels({ store, presence }: Pick<RestDeps, 'store' | 'presence
       const givenType = queryText(req, 'type')
       const type = givenType === undefined ? null : checkChannelType(givenType)
       const prefix = queryText(req, 'prefix') ?? ''
-      let cursor = queryText(req, 'cursor') ?? ''
+      let cursor = readCursor(queryText(req, 'cursor') ?? '')
       const found: ListedChannel[] = []
       for (let reads = 0; reads < MAX_READS; reads++) {
         const page = await store.channels(cursor)
@@ -44,4 +45,10 @@ export function channels({ store, presence }: Pick<RestDeps, 'store' | 'presence
     })
     .all(methodNotAllowed('GET'))
   return router
+}
+
+/** What no answer has ever named is refused here: the store would take it for a fault of its own. */
+function readCursor(cursor: string): string {
+  if (cursor === '' || (/^\d{1,20}$/.test(cursor) && BigInt(cursor) < 2n ** 64n)) return cursor
+  throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'cursor is not that of an earlier answer')
 }
