@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createShardedAdapter } from '@socket.io/redis-adapter'
 import { createAuth } from './auth/index.js'
 import { resolveConfig, type Config, type NodeOptions } from './config.js'
 import { Auditor } from './feeds/auditor.js'
 import { ChannelFeeds } from './feeds/channel-feeds.js'
-import { createGateway, type Gateway } from './gateway/index.js'
+import { clusterAdapter, createGateway, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
 import { NodePresence } from './presence/node-presence.js'
@@ -87,6 +86,13 @@ export function createNode(options: NodeOptions = {}): Node {
     const { node, userId, session, attach } = notice as { node: string; userId: string; session: string; attach: number }
     if (node === nodeId) presence.supersededElsewhere(userId, session, attach)
   })
+  // A node that cannot reach Redis keeps its clients for a while, for Redis may be back at once; then another may do better.
+  let evacuation: NodeJS.Timeout | undefined
+  presence.onService((inService) => {
+    log.warn({ inService }, inService ? 'in service' : 'out of service: Redis does not answer heartbeats')
+    clearTimeout(evacuation)
+    if (!inService && !draining) evacuation = setTimeout(() => void gateway.evacuate(config.drainMs), LEASES_OUT_OF_SERVICE * config.heartbeatTtlMs).unref()
+  })
   metrics.onCollect(() => {
     metrics.sessions.set([...presence.sessions()].length)
     metrics.memberships.set(presence.memberships.reduce((sum, { size }) => sum + size, 0))
@@ -98,6 +104,7 @@ export function createNode(options: NodeOptions = {}): Node {
   let closing: Promise<void> | null = null
   const close = async (): Promise<void> => {
     draining = true
+    clearTimeout(evacuation)
     await gateway.drain(config.drainMs)
     await auditor.stop()
     await presence.stop()
@@ -117,8 +124,7 @@ export function createNode(options: NodeOptions = {}): Node {
     },
     async listen() {
       await store.open()
-      // `static`: two subscriptions a node; the rooms of feeds and sessions need none of their own.
-      gateway.io.adapter(createShardedAdapter(adapter.pub, adapter.sub, { channelPrefix: `rollcall:${config.appId}:adapter`, subscriptionMode: 'static' }))
+      gateway.io.adapter(clusterAdapter(adapter, config.appId))
       await presence.start()
       auditor.start()
       gateway.start()
@@ -134,6 +140,8 @@ export function createNode(options: NodeOptions = {}): Node {
 
 /** Probes of the subscriber that may be missed before the node is unready. */
 const PROBES_MISSED = 3
+/** How long a node that is out of service keeps its clients, in lease lengths. */
+const LEASES_OUT_OF_SERVICE = 2
 
 function newId(): string {
   // 36 does not divide 256: bytes past the last whole multiple would make some letters likelier, so they are left out.

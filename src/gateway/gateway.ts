@@ -18,6 +18,8 @@ export interface Gateway {
   start(): void
   /** Ends all sessions of a user, on all nodes; answers how many there were. PRESENCE_OPERATION_FAILED. */
   disconnectUser(userId: string, reason: string): Promise<number>
+  /** Sends all clients elsewhere within about `ms`, and goes on taking new ones. */
+  evacuate(ms: number): Promise<void>
   /** Takes no more clients and sends those that are here elsewhere within about `ms`; resolves when they are gone. */
   drain(ms: number): Promise<void>
   /** Drops everybody and everything but the HTTP server. */
@@ -62,6 +64,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       accepting = true
     },
     disconnectUser: (userId, reason) => kicks.disconnectUser(userId, reason),
+    evacuate: (ms) => drain(connections, ms),
     async drain(ms) {
       accepting = false
       await drain(connections, ms)

@@ -1,2 +1,3 @@
+export { clusterAdapter } from './adapter.js'
 export { createGateway, type Gateway } from './gateway.js'
 export type { GatewayDeps, GatewayServer } from './types.js'

@@ -18,23 +18,19 @@ export type Untyped = Record<never, never>
 export interface NodeToNodeEvents {
   kick: (order: unknown) => void
   kickDone: (report: unknown) => void
+  /** A session has a newer connection than the one on the node that is named (`node.ts`). */
+  superseded: (notice: unknown) => void
 }
 
 export type GatewayServer = Server<Untyped, ServerToClientEvents, NodeToNodeEvents>
 export type GatewaySocket = Socket<Untyped, ServerToClientEvents, NodeToNodeEvents>
-
-/** The node's acknowledged versions; not every presence keeps them. */
-interface Acknowledging {
-  /** The last version of a channel that this node has acknowledged to a client, 0 if none. */
-  acknowledged?(channel: { readonly channelName: string; readonly channelType: string }): number
-}
 
 export interface GatewayDeps {
   /** Where Socket.IO listens. It belongs to the caller, who closes it. */
   readonly server: HttpServer
   readonly config: Config
   readonly auth: Auth
-  readonly presence: Presence & Acknowledging
+  readonly presence: Presence
   readonly feeds: Feeds
   readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'onCollect'>
   readonly log: Logger

@@ -1,5 +1,4 @@
-import type { Logger } from '../log.js'
-import type { Metrics } from '../metrics/index.js'
+import type { Counters, Log } from './instruments.js'
 import { StoreRefusedError, UnknownOutcomeError, type PresenceStore } from './store.js'
 import { isShrinking, type BeatReply, type Op, type OpResult } from './types.js'
 
@@ -85,8 +84,8 @@ export class Lane {
     private readonly store: PresenceStore,
     private readonly options: LaneOptions,
     private readonly hooks: LaneHooks,
-    private readonly metrics: Metrics,
-    private readonly log: Logger,
+    private readonly metrics: Counters,
+    private readonly log: Log,
   ) {}
 
   get life(): string {
@@ -279,16 +278,10 @@ export class Lane {
     return waiting.uncertain ? new OutcomeUnknownError(message, { cause }) : new NotExecutedError(message, { cause })
   }
 
-  /** One batch: all of one kind, for a kind decides whether it may be refused under memory pressure. */
+  /** The first batch of the queue. */
   #take(): Waiting[] {
-    const kind = this.#queue[0] === undefined || isShrinking(this.#queue[0].op)
-    let count = 0
-    while (count < Math.min(BATCH_MAX, this.#queue.length)) {
-      const next = this.#queue[count]
-      if (next === undefined || isShrinking(next.op) !== kind) break
-      count += 1
-    }
-    return this.#queue.splice(0, count)
+    const [first = []] = batches(this.#queue.slice(0, BATCH_MAX).map((waiting) => waiting.op))
+    return this.#queue.splice(0, first.length)
   }
 
   async #commitNext(): Promise<void> {
@@ -353,15 +346,10 @@ export class Lane {
   /** For reconcile: at once, before the queue; any refusal fails the reconcile. */
   async #commitNow(ops: readonly Op[]): Promise<readonly OpResult[]> {
     const results: OpResult[] = []
-    let at = 0
-    while (at < ops.length) {
-      const first = ops[at]
-      let end = at + 1
-      while (end < ops.length && end - at < BATCH_MAX && isShrinking(ops[end] as Op) === isShrinking(first as Op)) end += 1
-      const reply = await this.#send(ops.slice(at, end))
+    for (const batch of batches(ops)) {
+      const reply = await this.#send(batch)
       if (reply === null) throw new Error('a repair was refused')
       results.push(...reply)
-      at = end
     }
     return results
   }
@@ -370,4 +358,16 @@ export class Lane {
     this.#clock = Math.max(this.#clock, clock)
     this.#clockAt = performance.now()
   }
+}
+
+/** Cuts where the kind changes, for a kind decides whether a batch may be refused under memory pressure. */
+function batches(ops: readonly Op[]): readonly Op[][] {
+  const cut: Op[][] = []
+  let last: Op[] = []
+  for (const op of ops) {
+    const [head] = last
+    if (head === undefined || last.length === BATCH_MAX || isShrinking(head) !== isShrinking(op)) cut.push((last = []))
+    last.push(op)
+  }
+  return cut
 }

@@ -2,9 +2,8 @@ import type { ChannelRef, States } from '../protocol/channel.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
 import { checkStateCount } from '../protocol/states.js'
-import type { Logger } from '../log.js'
-import type { Metrics } from '../metrics/index.js'
 import { recordOfStates, sameStates } from '../replica/replica.js'
+import type { Counters, Log } from './instruments.js'
 import { Lane, NotExecutedError, OutcomeUnknownError, type Settled } from './lane.js'
 import { Memberships, type LocalMembership } from './memberships.js'
 import { reconcilePartition } from './repair.js'
@@ -72,16 +71,14 @@ export class NodePresence implements Presence {
     readonly store: PresenceStore,
     private readonly options: NodePresenceOptions,
     private readonly hooks: PresenceHooks,
-    metrics: Metrics,
-    log: Logger,
+    metrics: Counters,
+    log: Log,
   ) {
     this.nodeId = options.nodeId
     this.app = options.app
-    const each = Array.from({ length: store.partitions }, (_, partition) => partition)
-    this.memberships = each.map(() => new Memberships())
-    this.damaged = each.map(() => new Set<string>())
-    this.lanes = each.map((partition) => {
-      const mine = this.memberships[partition] as Memberships
+    this.memberships = Array.from({ length: store.partitions }, () => new Memberships())
+    this.damaged = this.memberships.map(() => new Set<string>())
+    this.lanes = this.memberships.map((mine, partition) => {
       const lane: Lane = new Lane(
         partition,
         store,

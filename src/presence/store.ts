@@ -35,7 +35,12 @@ export interface DueCandidates {
   readonly next: number | null
 }
 
-export type LeaseRow = { readonly node: string; readonly leaseEnd: number; readonly owned: number }
+export interface LeaseRow {
+  readonly node: string
+  /** On the partition's clock; 0: ended, being swept. */
+  readonly leaseEnd: number
+  readonly owned: number
+}
 
 /**
  * What the presence domain needs of the store.

@@ -74,7 +74,7 @@ export class RollcallError extends Error implements ErrorBody {
   constructor(
     readonly code: ErrorCode,
     readonly reason: string,
-    readonly operation: string = '',
+    readonly operation = '',
     options?: { cause?: unknown },
   ) {
     super(reason, options)

@@ -1,15 +1,15 @@
 import type { Action, Auth, Grant } from '../../auth/index.js'
 import type { Feeds } from '../../feeds/types.js'
+import type { Presence } from '../../presence/service.js'
 import type { Channel } from '../../presence/types.js'
 import type { ChannelRef } from '../../protocol/channel.js'
 import { RollcallError } from '../../protocol/errors.js'
 import type { Limits } from '../../protocol/limits.js'
-import type { GatewayDeps } from '../types.js'
 import { keyOf, type Connection, type Subscription } from '../connection.js'
 
 /** What handlers work with. */
 export interface HandlerContext {
-  readonly presence: GatewayDeps['presence']
+  readonly presence: Presence
   readonly feeds: Feeds
   readonly auth: Pick<Auth, 'verify'>
   readonly limits: Limits

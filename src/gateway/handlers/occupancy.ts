@@ -15,7 +15,7 @@ export function whoNow(context: HandlerContext): Handler {
         demand(connection.grant, 'watch', channel)
         const feed = await feeds.acquire(clusterName(presence.app, channel))
         try {
-          await feed.atLeast(presence.acknowledged?.(channel) ?? 0)
+          await feed.atLeast(presence.acknowledged(channel))
           if (!feed.fresh) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the node cannot vouch for this channel right now')
           respond(pageOf(feed, { includedUserId, includedState, page }, limits))
         } finally {

@@ -86,19 +86,39 @@ function authorize({ grant }: Connection, request: Subscribe): void {
 /** Joins or leaves as asked for; answers the version from which on the channel shows it. */
 async function placed(context: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<number> {
   const { presence } = context
+  if (!request.beQuiet) return joined(context, connection, request, subscription)
   const channel = ref(request)
-  if (!request.beQuiet) {
-    const { version } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined))
-    connection.assertAlive()
-    subscription.member = true
-    connection.subscriptions.set(keyOf(channel), subscription)
-    return version
-  }
-  if (!subscription.member) return presence.acknowledged?.(channel) ?? 0
+  if (!subscription.member) return presence.acknowledged(channel)
   const { version } = await connection.write(presence.leave(connection.session, channel))
   connection.assertAlive()
   subscription.member = false
   return version
+}
+
+async function joined({ presence }: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<number> {
+  const channel = ref(request)
+  const hold = (): void => {
+    subscription.member = true
+    connection.subscriptions.set(keyOf(channel), subscription)
+  }
+  try {
+    const { version } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined))
+    connection.assertAlive()
+    hold()
+    return version
+  } catch (error) {
+    if (connection.alive && !subscription.member && isMember(connection, channel)) {
+      // The join was done and the states were not. For good: then nothing shall have happened. For now: the client tries again.
+      if (error instanceof RollcallError && !error.retryable) await connection.write(presence.leave(connection.session, channel)).catch(hold)
+      else hold()
+    }
+    throw error
+  }
+}
+
+function isMember({ session }: Connection, { channelName, channelType }: ChannelRef): boolean {
+  for (const { name, type } of session.channels.values()) if (name === channelName && type === channelType) return true
+  return false
 }
 
 function ref({ channelName, channelType }: Subscribe): ChannelRef {

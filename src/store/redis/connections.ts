@@ -61,8 +61,8 @@ export class Connections {
       ...COMMON,
       ...options,
       connectionName: `${name}:${use}`,
-      ...(username == null ? {} : { username }),
-      ...(password == null ? {} : { password }),
+      ...(username === undefined || username === null ? {} : { username }),
+      ...(password === undefined || password === null ? {} : { password }),
       ...(tls === true ? { tls: {} } : {}),
     })
     // ioredis reconnects by itself; an 'error' without a listener would end the process.
