@@ -9,7 +9,7 @@ import { Kicks } from './kick.js'
 import { installLogin } from './login.js'
 import { createOutlet } from './outlet.js'
 import { Requests } from './requests.js'
-import { createServer } from './server.js'
+import { createServer, trackUpgrades } from './server.js'
 import type { GatewayDeps, GatewayServer } from './types.js'
 
 export interface Gateway {
@@ -31,6 +31,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { config, presence, feeds, auth, metrics, log } = deps
   let accepting = false
   const io = createServer(deps, () => accepting)
+  const cutUpgrades = trackUpgrades(deps.server, io)
   const connections = new Connections()
   const fanout = new Fanout({ outlet: createOutlet(io), flushMs: config.flushMs, backlogBytes: config.limits.backlogBytes, metrics })
   const requests = new Requests({ handlers: createHandlers({ presence, feeds, auth, limits: config.limits }, log), limits: config.limits, metrics, log })
@@ -75,6 +76,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       io.engine.close()
       await connections.settled()
       fanout.close()
+      cutUpgrades()
       await io.of('/').adapter.close()
     },
   }

@@ -54,7 +54,7 @@ export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (c
 
 async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection> {
   const { config, auth, presence, connections } = deps
-  if (!deps.accepting()) throw new RollcallError('NOT_CONNECTED', 'this node takes no new clients now')
+  if (!deps.accepting()) throw turnedAway()
   const request = parseHandshake(socket.handshake.auth, config.limits)
   if (request.appId !== config.appId) throw new RollcallError('INVALID_APP_ID', 'this is another app')
   const grant = await auth.verify(request.token, { userId: request.userId }, true)
@@ -84,7 +84,15 @@ async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection
     throw new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the connection has ended')
   }
   socket.conn.once('close', lost)
+  if (!deps.accepting()) {
+    lost()
+    throw turnedAway()
+  }
   return opened
+}
+
+function turnedAway(): RollcallError {
+  return new RollcallError('NOT_CONNECTED', 'this node takes no new clients now')
 }
 
 function connectError(body: ErrorBody): Error & { readonly data: ErrorBody } {

@@ -1,3 +1,5 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { Server, type ServerOptions } from 'socket.io'
 import type { GatewayDeps, GatewayServer } from './types.js'
 
@@ -23,4 +25,22 @@ export function createServer({ server, config, adapter, connectionId }: GatewayD
   // Where a connection's id gets what a balancer reads from it.
   if (connectionId !== undefined) io.engine.generateId = connectionId
   return io
+}
+
+/**
+ * Remembers the WebSockets' connections, which the HTTP server forgets. The answer is a function that cuts those that
+ * are left: a client that is frozen would keep its own, and so the process, for as long as a closing handshake may take.
+ */
+export function trackUpgrades(server: HttpServer, io: GatewayServer): () => void {
+  const open = new Set<Duplex>()
+  const onUpgrade = (request: IncomingMessage, socket: Duplex): void => {
+    if (request.url?.startsWith(io.path()) !== true) return
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  }
+  server.on('upgrade', onUpgrade)
+  return () => {
+    server.off('upgrade', onUpgrade)
+    for (const socket of open) socket.destroy()
+  }
 }

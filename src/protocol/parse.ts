@@ -4,7 +4,7 @@ import type { Position } from './events.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { checkChannel, checkUserId } from './names.js'
 import type { HandshakeAuth } from './requests.js'
-import { parseStateKeys, parseStates } from './states.js'
+import { checkStateCount, parseStateKeys, parseStates } from './states.js'
 import { isWellFormed } from './text.js'
 
 /**
@@ -82,7 +82,7 @@ export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS):
 
 /**
  * INVALID_CHANNEL_NAME, INVALID_CHANNEL_TYPE, PRESENCE_INVALID_ARGUMENT, PRESENCE_NOT_WRITABLE for states of a quiet
- * subscriber, and what {@link parseStates} throws.
+ * subscriber, and what {@link parseStates} and {@link checkStateCount} throw.
  */
 export function parseSubscribe(value: unknown, limits: Limits = DEFAULT_LIMITS): Subscribe {
   const read = fieldsOf(value)
@@ -116,10 +116,10 @@ export function parseChannel(value: unknown, limits: Limits = DEFAULT_LIMITS): C
   return channelOf(fieldsOf(value), limits)
 }
 
-/** As {@link parseChannel}, and what {@link parseStates} throws, in the contract's order. */
+/** As {@link parseChannel}, and what {@link parseStates} and {@link checkStateCount} throw, in the contract's order. */
 export function parseSetState(value: unknown, limits: Limits = DEFAULT_LIMITS): SetState {
   const read = fieldsOf(value)
-  return { ...channelOf(read, limits), states: parseStates(read('states'), limits) }
+  return { ...channelOf(read, limits), states: statesOf(read('states'), limits) }
 }
 
 /** As {@link parseChannel}, and what {@link parseStateKeys} throws. */
@@ -181,7 +181,14 @@ function optionalStates(value: unknown, limits: Limits): States | null {
   if (value === undefined) return null
   // A client that carries its states along may have none.
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0) return null
-  return parseStates(value, limits)
+  return statesOf(value, limits)
+}
+
+/** Too many for one member are refused here, before anything is done; what the member has already is counted later. */
+function statesOf(value: unknown, limits: Limits): States {
+  const states = parseStates(value, limits)
+  checkStateCount({}, states, limits)
+  return states
 }
 
 function sinceOf(value: unknown): Position | null {

@@ -142,6 +142,7 @@ describe('subscribe', () => {
     ['states null', { states: null }, 'PRESENCE_INVALID_ARGUMENT'],
     ['states as a list', { states: [] }, 'PRESENCE_INVALID_ARGUMENT'],
     ['a state that is no text', { states: { a: 1 } }, 'PRESENCE_INVALID_STATE_VALUE'],
+    ['33 states', { states: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, ''])) }, 'PRESENCE_STATE_COUNT_OVERFLOW'],
     ['states of a quiet one', { states: { a: '1' }, beQuiet: true }, 'PRESENCE_NOT_WRITABLE'],
     ['since as text', { since: 'now' }, 'PRESENCE_INVALID_ARGUMENT'],
     ['since without a life', { since: { version: 1 } }, 'PRESENCE_INVALID_ARGUMENT'],
