@@ -34,7 +34,7 @@ install_dependencies() {
   fi
   say 'Installing dependencies (npm ci)…'
   # The build needs the development dependencies, whatever NODE_ENV says here.
-  npm ci --include=dev --no-fund --no-audit >&2 || die 'npm ci failed; see above.'
+  npm ci --include=dev --no-fund --no-audit --no-update-notifier --loglevel=error >&2 || die 'npm ci failed; see above.'
   # npm gives both files almost the same age; this one decides.
   touch node_modules/.package-lock.json
 }
