@@ -91,7 +91,7 @@ export function createNode(options: NodeOptions = {}): Node {
   presence.onService((inService) => {
     log.warn({ inService }, inService ? 'in service' : 'out of service: Redis does not answer heartbeats')
     clearTimeout(evacuation)
-    if (!inService && !draining) evacuation = setTimeout(() => void gateway.evacuate(config.drainMs), LEASES_OUT_OF_SERVICE * config.heartbeatTtlMs).unref()
+    if (!inService && !draining) evacuation = setTimeout(() => void gateway.evacuate(config.drainMs), Math.max(PATIENCE_MS, PATIENCE_LEASES * config.heartbeatTtlMs)).unref()
   })
   metrics.onCollect(() => {
     metrics.sessions.set([...presence.sessions()].length)
@@ -140,8 +140,9 @@ export function createNode(options: NodeOptions = {}): Node {
 
 /** Probes of the subscriber that may be missed before the node is unready. */
 const PROBES_MISSED = 3
-/** How long a node that is out of service keeps its clients, in lease lengths. */
-const LEASES_OUT_OF_SERVICE = 2
+/** How long a node that is out of service keeps its clients: this long, in milliseconds, and this many lease lengths. */
+const PATIENCE_MS = 30_000
+const PATIENCE_LEASES = 4
 
 function newId(): string {
   // 36 does not divide 256: bytes past the last whole multiple would make some letters likelier, so they are left out.

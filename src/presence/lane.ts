@@ -1,24 +1,13 @@
 import type { Counters, Log } from './instruments.js'
+import { BATCH_MAX, batches, NotExecutedError, OutcomeUnknownError } from './batches.js'
 import { StoreRefusedError, UnknownOutcomeError, type PresenceStore } from './store.js'
-import { isShrinking, type BeatReply, type Op, type OpResult } from './types.js'
+import type { BeatReply, Op, OpResult } from './types.js'
 
-/** Operations that go to the store as one batch at most. */
-const BATCH_MAX = 200
 /** How long an operation waits for the store before its caller is told that it failed, in milliseconds; and at the end. */
 const OP_PATIENCE_MS = 8_000
 const LAST_PATIENCE_MS = 1_000
 /** The pause before another heartbeat is tried after a failed one; it doubles up to the heartbeat period. */
 const RETRY_MS = 100
-
-/** The operation was not executed, and will not be. */
-export class NotExecutedError extends Error {
-  override readonly name = 'NotExecutedError'
-}
-
-/** Nobody knows whether the operation was executed; reconcile has the last word. */
-export class OutcomeUnknownError extends Error {
-  override readonly name = 'OutcomeUnknownError'
-}
 
 /** A result, and whether an earlier try of the same op may have been executed as well. */
 export type Settled = OpResult & { readonly uncertain: boolean }
@@ -262,7 +251,7 @@ export class Lane {
   #failed(error: unknown): false {
     this.metrics.heartbeats.inc({ outcome: 'failed' })
     this.#failures += 1
-    this.log.warn({ err: error, partition: this.partition, failures: this.#failures }, 'no good heartbeat')
+    if (this.#failures === 1) this.log.warn({ partition: this.partition, reason: reasonOf(error) }, 'no good heartbeat')
     this.#doubts.add('unknown')
     const pause = Math.min(RETRY_MS * 2 ** Math.min(this.#failures - 1, 6), this.options.heartbeatMs)
     this.#schedule(pause * (0.5 + Math.random() / 2))
@@ -274,8 +263,7 @@ export class Lane {
   }
 
   #giveUp(waiting: Waiting, cause: unknown): Error {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    return waiting.uncertain ? new OutcomeUnknownError(message, { cause }) : new NotExecutedError(message, { cause })
+    return waiting.uncertain ? new OutcomeUnknownError(reasonOf(cause), { cause }) : new NotExecutedError(reasonOf(cause), { cause })
   }
 
   /** The first batch of the queue. */
@@ -307,7 +295,7 @@ export class Lane {
       this.#queue.unshift(...batch)
       this.#doubts.add('unknown')
       if (!(error instanceof UnknownOutcomeError)) throw error
-      this.log.warn({ err: error, partition: this.partition, ops: batch.length }, 'a batch with an unknown outcome')
+      this.log.warn({ partition: this.partition, reason: reasonOf(error), ops: batch.length }, 'a batch with an unknown outcome')
     }
   }
 
@@ -360,14 +348,6 @@ export class Lane {
   }
 }
 
-/** Cuts where the kind changes, for a kind decides whether a batch may be refused under memory pressure. */
-function batches(ops: readonly Op[]): readonly Op[][] {
-  const cut: Op[][] = []
-  let last: Op[] = []
-  for (const op of ops) {
-    const [head] = last
-    if (head === undefined || last.length === BATCH_MAX || isShrinking(head) !== isShrinking(op)) cut.push((last = []))
-    last.push(op)
-  }
-  return cut
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -24,6 +24,14 @@ export interface LocalMembership extends Membership {
   tail: Promise<unknown>
 }
 
+/** What the store acknowledged of a membership of ours. */
+export function confirm(membership: LocalMembership, result: { readonly member?: MemberRecord; readonly channelLife: string }): void {
+  membership.confirmed = true
+  membership.listed = true
+  membership.channelLife = result.channelLife
+  if (result.member !== undefined && result.member.revision >= (membership.known?.revision ?? 0)) membership.known = result.member
+}
+
 /** The memberships of this node in one partition, by channel and by key. */
 export class Memberships {
   readonly #byKey = new Map<string, LocalMembership>()

@@ -1,36 +1,18 @@
 import type { ChannelRef, States } from '../protocol/channel.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
-import { checkStateCount } from '../protocol/states.js'
-import { recordOfStates, sameStates } from '../replica/replica.js'
+import { recordOfStates } from '../replica/replica.js'
+import { Acknowledged } from './acknowledged.js'
 import type { Counters, Log } from './instruments.js'
-import { Lane, NotExecutedError, OutcomeUnknownError, type Settled } from './lane.js'
-import { Memberships, type LocalMembership } from './memberships.js'
+import { NotExecutedError, OutcomeUnknownError } from './batches.js'
+import { Lane, type Settled } from './lane.js'
+import { LocalSession, superseded } from './local-session.js'
+import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import { reconcilePartition } from './repair.js'
 import type { EndReason, Presence, Session } from './service.js'
+import { StateWriter } from './state-writer.js'
 import type { PresenceStore } from './store.js'
 import { channelId, userChannel, type Attach, type BeatReply, type Channel, type MemberRecord, type Membership, type Op } from './types.js'
-
-/** How often a change of states is tried again when another session of the user changes them at the same time. */
-const STATE_ATTEMPTS = 10
-/** Channels whose last acknowledged version is remembered. */
-const ACKNOWLEDGED_MAX = 10_000
-
-/** A session on this node, with what the domain needs of it. */
-export class LocalSession implements Session {
-  readonly channels = new Map<string, Channel>()
-  over = false
-
-  constructor(
-    readonly id: string,
-    readonly userId: string,
-    readonly attach: Attach,
-    readonly resumed: boolean,
-    readonly timeoutMs: number,
-    readonly home: Channel,
-    readonly onEnd: (reason: EndReason) => void,
-  ) {}
-}
 
 export interface NodePresenceOptions {
   readonly nodeId: string
@@ -62,9 +44,10 @@ export class NodePresence implements Presence {
   /** Ids of channels, by partition, whose data was found damaged or lost; the next reconcile asserts them. */
   readonly damaged: readonly Set<string>[]
   readonly #sessions = new Map<string, LocalSession>()
-  readonly #acknowledged = new Map<string, number>()
+  readonly #acknowledged = new Acknowledged()
+  readonly #states: StateWriter
   readonly #serviceListeners: ((inService: boolean) => void)[] = []
-  #wasInService = true
+  #wasInService = false
   #watch: NodeJS.Timeout | undefined
 
   constructor(
@@ -76,6 +59,16 @@ export class NodePresence implements Presence {
   ) {
     this.nodeId = options.nodeId
     this.app = options.app
+    this.#states = new StateWriter({
+      limits: options.limits,
+      submit: (op) => this.#submit(op),
+      onStale: (session) => this.end(session, 'superseded'),
+      onLost: async (channel) => {
+        this.reportDamaged(channel)
+        await this.#lane(channel).good(performance.now())
+      },
+      onMissing: (channel) => this.#lane(channel).doubt('unknown'),
+    })
     this.memberships = Array.from({ length: store.partitions }, () => new Memberships())
     this.damaged = this.memberships.map(() => new Set<string>())
     this.lanes = this.memberships.map((mine, partition) => {
@@ -102,6 +95,7 @@ export class NodePresence implements Presence {
   /** Takes a lease in every partition. Resolves when all are held. */
   async start(): Promise<void> {
     await Promise.all(this.lanes.map((lane, i) => lane.start((this.options.heartbeatMs * (i + 1)) / this.lanes.length)))
+    this.#wasInService = true
     this.#watch = setInterval(() => this.#checkService(), Math.max(50, this.options.heartbeatMs / 2))
     this.#watch.unref()
   }
@@ -186,7 +180,7 @@ export class NodePresence implements Presence {
     const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
     const joining = this.#submit({ ...entering, kind: 'join' })
-    const stating = Object.keys(states).length > 0 ? this.#change(local, membership, (current) => this.#merge(current, states)) : undefined
+    const stating = Object.keys(states).length > 0 ? this.#states.write(local, membership, this.#states.merge(states)) : undefined
     stating?.catch(() => undefined)
     let joined: Settled
     try {
@@ -218,14 +212,13 @@ export class NodePresence implements Presence {
   }
 
   async setState(session: Session, ref: ChannelRef, states: States): Promise<{ readonly version: number }> {
-    return this.#changeInTurn(session, ref, (current) => this.#merge(current, states))
+    const [local, membership] = this.#joined(session, ref)
+    return this.#states.inTurn(local, membership, this.#states.merge(states))
   }
 
   async removeState(session: Session, ref: ChannelRef, keys: readonly string[]): Promise<{ readonly version: number }> {
-    const gone = new Set(keys)
-    return this.#changeInTurn(session, ref, (current) =>
-      recordOfStates(gone.size === 0 ? [] : Object.entries(current).filter(([key]) => !gone.has(key))),
-    )
+    const [local, membership] = this.#joined(session, ref)
+    return this.#states.inTurn(local, membership, this.#states.without(keys))
   }
 
   async getState(ref: ChannelRef, userId: string): Promise<States> {
@@ -240,7 +233,7 @@ export class NodePresence implements Presence {
   }
 
   acknowledged(ref: ChannelRef): number {
-    return this.#acknowledged.get(channelId(this.#channel(ref))) ?? 0
+    return this.#acknowledged.get(channelId(this.#channel(ref)))
   }
 
   *sessions(userId?: string): Iterable<LocalSession> {
@@ -274,10 +267,11 @@ export class NodePresence implements Presence {
   reportDamaged(channel: Channel): void {
     const partition = this.store.partitionOf(channel)
     this.damaged[partition]?.add(channelId(channel))
-    this.lanes[partition]?.doubt('damaged')
+    this.#lane(channel).doubt('damaged')
   }
 
   #checkService(): void {
+    if (this.#watch === undefined) return
     const now = this.inService()
     if (now === this.#wasInService) return
     this.#wasInService = now
@@ -319,9 +313,9 @@ export class NodePresence implements Presence {
     const { channel, userId, session, attach, timeoutMs } = membership
     const partition = this.store.partitionOf(channel)
     try {
-      const result = await this.lanes[partition]?.submit({ channel, userId, session, kind: 'suspend', attach, timeoutMs })
+      const result = await this.#lane(channel).submit({ channel, userId, session, kind: 'suspend', attach, timeoutMs })
       this.memberships[partition]?.delete(membership)
-      if (result?.status === 'ok') this.hooks.onDeadline(partition, timeoutMs)
+      if (result.status === 'ok') this.hooks.onDeadline(partition, timeoutMs)
     } catch {
       // It stays on the list as 'suspended': reconcile brings it about.
     }
@@ -340,78 +334,24 @@ export class NodePresence implements Presence {
     if (membership.confirmed) return
     session.channels.delete(channelId(membership.channel))
     membership.desired = 'suspended'
-    this.lanes[this.store.partitionOf(membership.channel)]?.doubt('unknown')
+    this.#lane(membership.channel).doubt('unknown')
   }
 
-  #changeInTurn(session: Session, ref: ChannelRef, next: (current: States) => States): Promise<{ readonly version: number }> {
+  /** What a change of states needs. CHANNEL_NOT_SUBSCRIBED, CHANNEL_NOT_JOINED. */
+  #joined(session: Session, ref: ChannelRef): [LocalSession, LocalMembership] {
     const local = this.#alive(session)
     const membership = this.#find(local, this.#channel(ref))
-    if (membership === undefined) {
-      const stream = ref.channelType === 'STREAM'
-      throw new RollcallError(stream ? 'CHANNEL_NOT_JOINED' : 'CHANNEL_NOT_SUBSCRIBED', 'this session is not in the channel')
-    }
-    const running = membership.tail.then(() => this.#change(local, membership, next))
-    membership.tail = running.catch(() => undefined)
-    return running
-  }
-
-  /** Reads, merges and writes until nobody else came between. */
-  async #change(session: LocalSession, membership: LocalMembership, next: (current: States) => States): Promise<{ readonly version: number }> {
-    const { channel, userId, session: id, attach } = membership
-    let uncertain = false
-    for (let attempt = 0; attempt < STATE_ATTEMPTS; attempt += 1) {
-      const { revision: base, states: current } = membership.known ?? { revision: 0, states: recordOfStates([]) }
-      const states = next(current)
-      // An earlier try was executed though its answer was lost: once is enough.
-      if (uncertain && sameStates(states, current)) return { version: base }
-      const result = await this.#submit({ channel, userId, session: id, kind: 'state', attach, base, states })
-      if (result.member !== undefined && result.member.revision >= (membership.known?.revision ?? 0)) membership.known = result.member
-      uncertain ||= result.uncertain
-      switch (result.status) {
-        case 'ok':
-          return { version: result.version }
-        case 'conflict':
-          continue
-        case 'stale':
-          this.end(session, 'superseded')
-          throw superseded()
-        case 'lost':
-          this.reportDamaged(channel)
-          await this.lanes[this.store.partitionOf(channel)]?.good(performance.now())
-          continue
-        default:
-          this.lanes[this.store.partitionOf(channel)]?.doubt('unknown')
-          throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the member is not in the channel any more; it is being looked into')
-      }
-    }
-    throw new RollcallError('PRESENCE_OPERATION_FAILED', 'other sessions of this user kept changing the states')
-  }
-
-  #merge(current: States, states: States): States {
-    checkStateCount(current, states, this.options.limits)
-    return recordOfStates([...Object.entries(current), ...Object.entries(states)])
+    if (membership !== undefined) return [local, membership]
+    throw new RollcallError(ref.channelType === 'STREAM' ? 'CHANNEL_NOT_JOINED' : 'CHANNEL_NOT_SUBSCRIBED', 'this session is not in the channel')
   }
 
   async #submit(op: Op & { readonly channel: Channel }): Promise<Settled> {
-    const lane = this.lanes[this.store.partitionOf(op.channel)]
-    if (lane === undefined) throw new RollcallError('INTERNAL', 'no such partition')
     try {
-      const result = await lane.submit(op)
-      if (result.version > 0) this.#acknowledge(channelId(op.channel), result.version)
+      const result = await this.#lane(op.channel).submit(op)
+      if (result.version > 0) this.#acknowledged.add(channelId(op.channel), result.version)
       return result
     } catch (error) {
       throw asRollcallError(error)
-    }
-  }
-
-  #acknowledge(id: string, version: number): void {
-    const known = this.#acknowledged.get(id) ?? 0
-    this.#acknowledged.delete(id)
-    this.#acknowledged.set(id, Math.max(known, version))
-    if (this.#acknowledged.size <= ACKNOWLEDGED_MAX) return
-    for (const oldest of this.#acknowledged.keys()) {
-      this.#acknowledged.delete(oldest)
-      break
     }
   }
 
@@ -421,6 +361,12 @@ export class NodePresence implements Presence {
     } catch (error) {
       throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the store did not answer', '', { cause: error })
     }
+  }
+
+  #lane(channel: Channel): Lane {
+    const lane = this.lanes[this.store.partitionOf(channel)]
+    if (lane === undefined) throw new RollcallError('INTERNAL', 'no such partition')
+    return lane
   }
 
   #channel(ref: ChannelRef): Channel {
@@ -438,20 +384,8 @@ export class NodePresence implements Presence {
   }
 }
 
-/** What the store acknowledged of a membership of ours. */
-export function confirm(membership: LocalMembership, result: { readonly member?: MemberRecord; readonly channelLife: string }): void {
-  membership.confirmed = true
-  membership.listed = true
-  membership.channelLife = result.channelLife
-  if (result.member !== undefined && result.member.revision >= (membership.known?.revision ?? 0)) membership.known = result.member
-}
-
 function sessionKey(userId: string, id: string): string {
   return `${userId}\0${id}`
-}
-
-function superseded(): RollcallError {
-  return new RollcallError('DUPLICATE_USER_ID', 'a newer connection of this session took over')
 }
 
 function asRollcallError(error: unknown): unknown {

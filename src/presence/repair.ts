@@ -1,7 +1,8 @@
 import type { BeatReply, Channel, Membership, Op, OpResult, SessionEntry } from './types.js'
 import type { ReconcileReason } from './lane.js'
-import type { LocalMembership } from './memberships.js'
-import { confirm, type LocalSession, type NodePresence } from './node-presence.js'
+import type { LocalSession } from './local-session.js'
+import { confirm, type LocalMembership } from './memberships.js'
+import type { NodePresence } from './node-presence.js'
 import { judge, withdraw, type Circumstances, type Found, type Verdict } from './reconcile.js'
 import { channelId } from './types.js'
 

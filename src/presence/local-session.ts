@@ -1,0 +1,24 @@
+import { RollcallError } from '../protocol/errors.js'
+import type { EndReason, Session } from './service.js'
+import type { Attach, Channel } from './types.js'
+
+/** A session on this node, with what the domain needs of it. */
+export class LocalSession implements Session {
+  readonly channels = new Map<string, Channel>()
+  over = false
+
+  constructor(
+    readonly id: string,
+    readonly userId: string,
+    readonly attach: Attach,
+    readonly resumed: boolean,
+    readonly timeoutMs: number,
+    /** The USER channel that the session is a member of. */
+    readonly home: Channel,
+    readonly onEnd: (reason: EndReason) => void,
+  ) {}
+}
+
+export function superseded(): RollcallError {
+  return new RollcallError('DUPLICATE_USER_ID', 'a newer connection of this session took over')
+}
