@@ -86,12 +86,12 @@ install_with_apt() {
     return 1
   fi
   if dpkg -s "$name" >/dev/null 2>&1; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 install -y "$name" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 install -y "$name" >/dev/null
     return
   fi
   guard_services
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$name" >&2 || status=1
+    apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$name" >/dev/null || status=1
   unguard_services
   if command -v systemctl >/dev/null 2>&1; then
     as_root systemctl disable --now "$name" >/dev/null 2>&1
