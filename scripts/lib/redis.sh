@@ -166,7 +166,7 @@ start_docker_redis() {
   port=$(free_port)
   REDIS_CONTAINER=rollcall-redis-$$
   docker run --rm --detach --name "$REDIS_CONTAINER" --publish "127.0.0.1:$port:6379" "$REDIS_IMAGE" \
-    redis-server --save '' --appendonly no --maxmemory-policy noeviction >/dev/null || return 1
+    redis-server --save '' --appendonly no --maxmemory-policy noeviction --protected-mode no >/dev/null || return 1
   wait_for_port "$port" $$ || return 1
   REDIS_URL=redis://127.0.0.1:$port
 }
