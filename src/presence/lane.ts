@@ -63,6 +63,8 @@ export class Lane {
   #running = false
   #closed = false
   #failures = 0
+  /** Between two tries of a store that does not answer: what is submitted meanwhile waits with the rest. */
+  #pausing = false
   #patienceMs = OP_PATIENCE_MS
   #timer: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
@@ -140,7 +142,6 @@ export class Lane {
 
   /** Stops the heartbeat and waits for what is queued, for as long as the store answers. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
     if (this.#running || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
     this.#closed = true
     clearTimeout(this.#timer)
@@ -150,13 +151,14 @@ export class Lane {
     clearTimeout(this.#timer)
     if (this.#closed) return
     this.#timer = setTimeout(() => {
+      this.#pausing = false
       this.#beatWanted = true
       this.#kick()
     }, ms)
   }
 
   #kick(): void {
-    if (this.#running || this.#closed) return
+    if (this.#running || this.#closed || this.#pausing) return
     this.#running = true
     // A tick later, so that whatever was submitted together goes together.
     queueMicrotask(() => void this.#run())
@@ -176,6 +178,7 @@ export class Lane {
     } catch (error) {
       this.log.error({ err: error, partition: this.partition }, 'a lane failed; it goes on with a heartbeat')
       this.#doubts.add('unknown')
+      this.#pausing = true
       this.#schedule(RETRY_MS)
     } finally {
       this.#running = false
@@ -254,6 +257,7 @@ export class Lane {
     if (this.#failures === 1) this.log.warn({ partition: this.partition, reason: reasonOf(error) }, 'no good heartbeat')
     this.#doubts.add('unknown')
     const pause = Math.min(RETRY_MS * 2 ** Math.min(this.#failures - 1, 6), this.options.heartbeatMs)
+    this.#pausing = true
     this.#schedule(pause * (0.5 + Math.random() / 2))
     const now = performance.now()
     const patient = (waiting: Waiting): boolean => now - waiting.since < this.#patienceMs
