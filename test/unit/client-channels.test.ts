@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { Channels, type ChannelsLink } from '../../src/client/channels.js'
+import { Channels } from '../../src/client/channels.js'
 import { EventQueue } from '../../src/client/emitter.js'
 import type { LinkState, PresenceMessage } from '../../src/client/events.js'
 import { inMessages } from '../../src/client/resume-messages.js'
