@@ -8,6 +8,7 @@ import { setupMaster } from '@socket.io/sticky'
 import type { Config } from '../config.js'
 import { createLogger, type Logger } from '../log.js'
 import { banner, messageOf, Signals } from '../run-node.js'
+import { holdUntilReady } from './held.js'
 import { isOurs, type ToPrimary } from './messages.js'
 import { MetricsRounds } from './metrics-round.js'
 
@@ -33,9 +34,9 @@ export async function runCluster(config: Config, workers: number, env: Env): Pro
   const signals = new Signals()
   const server = createServer()
   try {
+    setupMaster(server, { loadBalancingMethod: 'least-connection' })
     const port = await listen(server, config)
     const pool = new WorkerPool(env, createLogger(config.logLevel, { primary: process.pid }))
-    setupMaster(server, { loadBalancingMethod: 'least-connection' })
     pool.start(workers)
     if ((await Promise.race([pool.ready, signals.first])) !== undefined) {
       console.error(`${banner(config, port)}\n${workers} workers share it.`)
@@ -57,6 +58,8 @@ class WorkerPool {
   /** Resolves with true when the first worker can serve clients. */
   readonly ready: Promise<true>
   readonly #slots = new Map<Worker, string>()
+  /** Those that have started but cannot serve yet, with what to call when they can. */
+  readonly #starting = new Map<Worker, () => void>()
   readonly #failures = new Map<string, number>()
   readonly #pauses = new Set<NodeJS.Timeout>()
   #onReady: (value: true) => void = () => undefined
@@ -70,12 +73,12 @@ class WorkerPool {
     this.ready = new Promise((resolve) => {
       this.#onReady = resolve
     })
-    const metrics = new MetricsRounds(() => this.#slots)
+    const metrics = new MetricsRounds(() => new Map([...this.#slots].filter(([worker]) => !this.#starting.has(worker))))
     // The balancer sends chunks of requests, which plain JSON would mangle.
     cluster.setupPrimary({ exec: fileURLToPath(new URL('worker.js', import.meta.url)), args: [], serialization: 'advanced' })
     cluster.on('message', (worker, message: unknown) => {
       if (!isOurs<ToPrimary>(message)) return
-      if (message.type === 'rollcall:ready') this.#onReady(true)
+      if (message.type === 'rollcall:ready') this.#serves(worker)
       else metrics.onMessage(worker, message)
     })
   }
@@ -110,12 +113,20 @@ class WorkerPool {
     for (const worker of this.#slots.keys()) worker.process.kill('SIGKILL')
   }
 
+  #serves(worker: Worker): void {
+    this.#starting.get(worker)?.()
+    this.#starting.delete(worker)
+    this.#onReady(true)
+  }
+
   #fork(slot: string): void {
     const worker = cluster.fork(this.env)
     const born = performance.now()
     this.#slots.set(worker, slot)
+    this.#starting.set(worker, holdUntilReady(worker))
     worker.once('exit', (code: number | null, signal: string | null) => {
       this.#slots.delete(worker)
+      this.#starting.delete(worker)
       if (!this.#ending) this.#replace(slot, performance.now() - born, signal ?? code)
       else if (this.#slots.size === 0) this.#onAllGone()
     })

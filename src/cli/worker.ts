@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import type { Socket } from 'node:net'
 
 import { setupWorker } from '@socket.io/sticky'
 
@@ -16,14 +15,14 @@ const SILENCE_MS = 60_000
  * over connections, ends the worker with SIGTERM, and takes it along when it dies itself (Node's cluster does).
  */
 class Worker {
-  readonly #early: [message: unknown, socket: Socket | undefined][] = []
   readonly #pending = new Map<number, (text: string) => void>()
   #reading: (() => Promise<unknown>) | null = null
-  #balancing = false
   #requests = 0
 
   constructor() {
-    process.on('message', (message: unknown, socket: Socket | undefined) => this.#onMessage(message, socket))
+    process.on('message', (message: unknown) => {
+      if (isOurs<ToWorker>(message)) this.#onPrimary(message)
+    })
     // Ctrl-C goes to the whole process group; when to end is the primary's to say.
     process.on('SIGINT', () => undefined)
   }
@@ -40,7 +39,6 @@ class Worker {
     try {
       if ((await Promise.race([started, asked])) !== 'asked') {
         setupWorker(node.io)
-        this.#replay()
         send({ type: 'rollcall:ready' })
         await asked
       } else started.catch(() => undefined)
@@ -52,20 +50,6 @@ class Worker {
     }
   }
 
-  /**
-   * The balancer hands over connections from the moment that a process exists, and what comes before anybody handles it
-   * would be lost: the client would wait for an answer for ever.
-   */
-  #onMessage(message: unknown, socket: Socket | undefined): void {
-    if (isOurs<ToWorker>(message)) this.#onPrimary(message)
-    else if (!this.#balancing) this.#early.push([message, socket])
-  }
-
-  #replay(): void {
-    this.#balancing = true
-    for (const [message, socket] of this.#early.splice(0)) process.emit('message', message, socket)
-  }
-
   #onPrimary(message: ToWorker): void {
     if (message.type === 'rollcall:collected') {
       this.#pending.get(message.id)?.(message.text)
@@ -73,7 +57,6 @@ class Worker {
       return
     }
     const { id } = message
-    // A node that is starting has nothing to say yet.
     void (this.#reading?.() ?? Promise.resolve([])).then(
       (reading) => send({ type: 'rollcall:reading', id, reading }),
       () => send({ type: 'rollcall:reading', id, reading: [] }),
