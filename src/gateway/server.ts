@@ -1,13 +1,14 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Server, type ServerOptions } from 'socket.io'
+import { tagConnections } from './connection-ids.js'
 import type { GatewayDeps, GatewayServer } from './types.js'
 
 /** A transport that does not log in within this time is closed. */
 const LOGIN_MS = 20_000
 
 /** The Socket.IO server with all its settings. `accepting` is asked for each new transport. */
-export function createServer({ server, config, adapter, connectionId }: GatewayDeps, accepting: () => boolean): GatewayServer {
+export function createServer({ server, config, adapter, presence }: GatewayDeps, accepting: () => boolean): GatewayServer {
   const options: Partial<ServerOptions> = {
     serveClient: false,
     transports: [...config.transports],
@@ -22,8 +23,7 @@ export function createServer({ server, config, adapter, connectionId }: GatewayD
     ...(adapter === undefined ? {} : { adapter }),
   }
   const io: GatewayServer = new Server(server, options)
-  // Where a connection's id gets what a balancer reads from it.
-  if (connectionId !== undefined) io.engine.generateId = connectionId
+  tagConnections(io, presence.nodeId)
   return io
 }
 

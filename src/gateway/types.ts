@@ -39,6 +39,4 @@ export interface GatewayDeps {
    * adapter that subscribes to something for each room (the sharded one, by default) is to be told not to.
    */
   readonly adapter?: ServerOptions['adapter']
-  /** Engine.IO's connection ids, for a balancer that reads the node from them. */
-  readonly connectionId?: () => string
 }

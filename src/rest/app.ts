@@ -22,7 +22,8 @@ export function createApp(deps: RestDeps, folders?: AssetFolders): Express {
   const { trustProxy } = deps.config
   app.set('trust proxy', typeof trustProxy === 'object' ? [...trustProxy] : trustProxy)
 
-  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY } }))
+  // Whether all of a domain has to be reached by TLS is for whoever terminates the TLS to say.
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY }, strictTransportSecurity: false }))
   app.use(decodablePath)
   app.use(cors(deps.config.corsOrigins))
   app.use(health(deps), metricsRoute(deps), assets(folders))

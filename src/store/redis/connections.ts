@@ -29,6 +29,8 @@ const COMMON = {
 /** Makes the node's connections, each with the options that its use needs; they are opened and closed together. */
 export class Connections {
   readonly #made: Redis[] = []
+  /** ioredis says of a refused connection only that it is closed; why stands in an event before. */
+  #trouble: Error | null = null
 
   constructor(
     private readonly target: RedisTarget,
@@ -48,7 +50,12 @@ export class Connections {
 
   /** Rejects when one of them cannot be opened. */
   async open(): Promise<void> {
-    await Promise.all(this.#made.map((redis) => redis.connect()))
+    try {
+      await Promise.all(this.#made.map((redis) => redis.connect()))
+    } catch (error) {
+      const reason = this.#trouble ?? (error as Error)
+      throw new Error(`Redis cannot be reached: ${reason.message}`, { cause: reason })
+    }
   }
 
   close(): void {
@@ -66,7 +73,10 @@ export class Connections {
       ...(tls === true ? { tls: {} } : {}),
     })
     // ioredis reconnects by itself; an 'error' without a listener would end the process.
-    redis.on('error', (error: Error) => this.log.debug({ use, err: error }, 'redis connection'))
+    redis.on('error', (error: Error) => {
+      this.#trouble = error
+      this.log.debug({ use, err: error }, 'redis connection')
+    })
     const send = redis.sendCommand.bind(redis)
     redis.sendCommand = (command, ...rest) => {
       this.onCall(command.name)
