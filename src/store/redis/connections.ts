@@ -54,7 +54,7 @@ export class Connections {
       await Promise.all(this.#made.map((redis) => redis.connect()))
     } catch (error) {
       const reason = this.#trouble ?? (error as Error)
-      throw new Error(`Redis cannot be reached: ${reason.message}`, { cause: reason })
+      throw new Error(`Redis cannot be reached: ${reason.message}`, { cause: error })
     }
   }
 
