@@ -60,9 +60,10 @@ function pathOf(segments: readonly string[]): string {
   return `/v1/${segments.map(encodeSegment).join('/')}`
 }
 
-/** Also dots, which a URL would swallow as "here" and "up". */
 function encodeSegment(segment: string): string {
-  return encodeURIComponent(segment).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'))
+  // No user or channel has such a name, and in a URL, encoded or not, it would mean another path.
+  if (segment === '' || segment === '.' || segment === '..') throw new UsageError(`${JSON.stringify(segment)} is no name`)
+  return encodeURIComponent(segment)
 }
 
 function parsed(text: string): unknown {
@@ -81,7 +82,6 @@ function complaint(answer: unknown): string | undefined {
 }
 
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (cause instanceof Error && 'code' in cause) return `${String(cause.code)}. Is a node running there? (--url)`
-  return error instanceof Error ? error.message : String(error)
+  const { message, cause } = (error ?? {}) as { readonly message?: unknown; readonly cause?: { readonly code?: unknown; readonly message?: unknown } }
+  return typeof cause?.code === 'string' ? `${cause.code}. Is a node running there? (--url)` : String(cause?.message ?? message)
 }

@@ -113,6 +113,7 @@ describe('resources', () => {
     expect((await get(`${base}/v1/channels?type=STREAM`)).body).toEqual({ channels: [stage], cursor: '' })
     expect((await get(`${base}/v1/channels?prefix=ro&cursor=`)).body).toEqual({ channels: [room], cursor: '' })
     expect(await get(`${base}/v1/channels?type=USER`)).toMatchObject({ status: 400, body: { error: { code: 'INVALID_CHANNEL_TYPE' } } })
+    expect(await get(`${base}/v1/channels?cursor=x`)).toMatchObject({ status: 400, body: { error: { code: 'PRESENCE_INVALID_ARGUMENT' } } })
     expect(await get(`${base}/v1/channels?prefix=a&prefix=b`)).toMatchObject({ status: 400, body: { error: { code: 'PRESENCE_INVALID_ARGUMENT' } } })
   })
 
