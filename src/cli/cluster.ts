@@ -8,6 +8,7 @@ import { setupMaster } from '@socket.io/sticky'
 import type { Config } from '../config.js'
 import { createLogger, type Logger } from '../log.js'
 import { banner, messageOf, Signals } from '../run-node.js'
+import { stopReadingAtHandover } from './handover.js'
 import { holdUntilReady } from './held.js'
 import { isOurs, type ToPrimary } from './messages.js'
 import { MetricsRounds } from './metrics-round.js'
@@ -35,6 +36,7 @@ export async function runCluster(config: Config, workers: number, env: Env): Pro
   const server = createServer()
   try {
     setupMaster(server, { loadBalancingMethod: 'least-connection' })
+    stopReadingAtHandover(server)
     const port = await listen(server, config)
     const pool = new WorkerPool(env, createLogger(config.logLevel, { primary: process.pid }))
     pool.start(workers)

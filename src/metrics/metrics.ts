@@ -28,7 +28,7 @@ export function createMetrics(nodeId: string): Metrics {
   const collectors: (() => void)[] = []
 
   const instruments = Object.fromEntries(Object.entries(METRICS).map(([key, row]) => [key, instrument(row, registry)])) as unknown as Instruments
-  instruments.nodeInfo.set({ node_id: nodeId }, 1)
+  instruments.nodeInfo.set({ node_id: nodeId, pid: String(process.pid) }, 1)
 
   const read = async <T>(reading: () => Promise<T>): Promise<T> => {
     for (const collect of collectors) collect()

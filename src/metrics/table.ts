@@ -8,7 +8,7 @@ interface Row {
 
 /** Every metric of a node besides those of its process. `docs/operating.md` has the same list; a test holds them together. */
 export const METRICS = {
-  nodeInfo: { name: 'rollcall_node_info', type: 'gauge', help: '1, labelled with the id of this life of the node.', labels: ['node_id'] },
+  nodeInfo: { name: 'rollcall_node_info', type: 'gauge', help: '1, labelled with the id of this life of the node and its process.', labels: ['node_id', 'pid'] },
   inService: { name: 'rollcall_in_service', type: 'gauge', help: '1 while Redis answers heartbeats in time, 0 otherwise.', labels: [] },
 
   sockets: { name: 'rollcall_sockets', type: 'gauge', help: 'Open client connections.', labels: [] },

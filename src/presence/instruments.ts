@@ -19,4 +19,6 @@ export interface Counters {
   /** Batches that were sent, and the operations in them. */
   readonly commits: { inc(): void }
   readonly ops: Count<'kind'>
+  /** From sending a batch to its answer, in seconds. */
+  readonly commitSeconds: { observe(seconds: number): void }
 }

@@ -319,6 +319,7 @@ export class Lane {
   async #send(ops: readonly Op[]): Promise<readonly OpResult[] | null> {
     this.metrics.commits.inc()
     for (const op of ops) this.metrics.ops.inc({ kind: op.kind })
+    const sentAt = performance.now()
     const reply = await this.store.commit(this.partition, {
       node: this.options.node,
       number: (this.#number += 1),
@@ -326,6 +327,7 @@ export class Lane {
       periodMs: this.options.heartbeatMs,
       ops,
     })
+    this.metrics.commitSeconds.observe((performance.now() - sentAt) / 1000)
     if (reply.outcome === 'refused') {
       this.metrics.refused.inc({ why: reply.why })
       this.#doubts.add(reply.why === 'number' ? 'unknown' : reply.why)

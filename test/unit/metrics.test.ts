@@ -20,7 +20,7 @@ test('nodes in one process count apart, and gauges can be read late', async () =
   const [first, second] = [await one.text(), await two.text()]
   expect(first).toContain('rollcall_gaps_total 1')
   expect(first).toContain('rollcall_errors_total{code="INVALID_TOKEN"} 1')
-  expect(first).toContain('rollcall_node_info{node_id="one"} 1')
+  expect(first).toContain('rollcall_node_info{node_id="one",pid="')
   expect(first).toContain('process_cpu_seconds_total')
   expect(second).toContain('rollcall_gaps_total 0')
   expect(second).toContain('rollcall_feeds 7')

@@ -278,7 +278,7 @@ describe('health', () => {
   test('metrics, its own or those of all', async () => {
     const own = await fetch(`${await serve(deps())}/metrics`)
     expect(own.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
-    expect(await own.text()).toContain('rollcall_node_info{node_id="node-a"} 1')
+    expect(await own.text()).toContain('rollcall_node_info{node_id="node-a",pid="')
     const all = await fetch(`${await serve(deps({}, { renderMetrics: async () => 'all of them' }))}/metrics`)
     expect(await all.text()).toBe('all of them')
   })
