@@ -42,7 +42,7 @@ export async function monitor(scope: Scope, port: number, ignored: readonly stri
     during: async (ms) => {
       seen = []
       await elapse(ms)
-      return seen
+      return [...seen]
     },
   }
 }
