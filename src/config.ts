@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import {
-  corsOrigins, flag, hiddenText, limits, LOG_LEVELS, milliseconds, notYet, oneOf, redisUrl, text, transports, trustProxy, whole, type Field,
+  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, milliseconds, notYet, oneOf, redisUrl, shownHostPort, text, transports, trustProxy, whole, type Field, type HostPort,
 } from './config/fields.js'
 import { ENVIRONMENT, type EnvironmentOption, type LogLevel, type NodeOptions, type Transport, type TrustProxy } from './config/options.js'
 import { DEFAULT_LIMITS, type Limits } from './protocol/limits.js'
@@ -17,6 +17,10 @@ export interface Config {
   /** No secret: logins need no token. */
   readonly development: boolean
   readonly redisUrl: string
+  /** Set: it takes the place of the URL, as do Sentinels, which come with the master's name. */
+  readonly redisCluster: readonly HostPort[] | null
+  readonly redisSentinels: readonly HostPort[] | null
+  readonly redisMasterName: string | null
   readonly redisUsername: string | null
   readonly redisPassword: string | null
   readonly redisTls: boolean
@@ -57,9 +61,9 @@ const FIELDS = {
   redisUsername: hiddenText('the name of a Redis user', (value) => value !== ''),
   redisPassword: hiddenText('the password of the Redis user', (value) => value !== ''),
   redisTls: flag(),
-  redisCluster: notYet('Redis Cluster is'),
-  redisSentinels: notYet('Redis Sentinel is'),
-  redisMasterName: notYet('Redis Sentinel is'),
+  redisCluster: hostPorts,
+  redisSentinels: hostPorts,
+  redisMasterName: text('the name that the Sentinels know the master by', /^[\w.-]{1,255}$/),
   appId: text('1 to 64 of the characters A-Z a-z 0-9 _ -', /^[A-Za-z0-9_-]{1,64}$/),
   secret: hiddenText('at least 32 bytes long (in UTF-8)', (value) => Buffer.byteLength(value) >= 32),
   apiKey: hiddenText('1 to 512 printable ASCII characters without spaces', (value) => /^[!-~]{1,512}$/.test(value)),
@@ -128,6 +132,9 @@ export function toOptions(config: Config): NodeOptions {
   const { production, development: _, corsOrigins, ...same } = config
   const options: NodeOptions = {
     ...same,
+    redisCluster: config.redisCluster?.map(shownHostPort),
+    redisSentinels: config.redisSentinels?.map(shownHostPort),
+    redisMasterName: config.redisMasterName ?? undefined,
     redisUsername: config.redisUsername ?? undefined,
     redisPassword: config.redisPassword ?? undefined,
     secret: config.secret ?? undefined,
@@ -157,6 +164,12 @@ function build(values: Readonly<Record<string, unknown>>, nameOf: (option: Optio
   if (config.production && values.secret === undefined) {
     problems.push(`${nameOf('secret')} must be set with ${nameOf('nodeEnv')}=production: without it anybody could log in as anybody`)
   }
+  if (given.redisCluster !== undefined && given.redisSentinels !== undefined) {
+    problems.push(`${nameOf('redisCluster')} and ${nameOf('redisSentinels')} exclude each other: set the one that there is`)
+  }
+  if ((given.redisSentinels === undefined) !== (given.redisMasterName === undefined)) {
+    problems.push(`${nameOf('redisSentinels')} and ${nameOf('redisMasterName')} go together: the Sentinels are asked for the master of that name`)
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   return config
 }
@@ -170,6 +183,9 @@ function complete(given: Parsed): Config {
     production,
     development,
     redisUrl: given.redisUrl ?? 'redis://127.0.0.1:6379',
+    redisCluster: Object.freeze(given.redisCluster ?? null),
+    redisSentinels: Object.freeze(given.redisSentinels ?? null),
+    redisMasterName: given.redisMasterName ?? null,
     redisUsername: given.redisUsername ?? null,
     redisPassword: given.redisPassword ?? null,
     redisTls: given.redisTls ?? false,
@@ -186,7 +202,7 @@ function complete(given: Parsed): Config {
     intervalMs: given.intervalMs ?? 2_000,
     flushMs: given.flushMs ?? 20,
     login: 'multi',
-    partitions: given.partitions ?? 16,
+    partitions: given.partitions ?? (given.redisCluster === undefined ? 16 : 256),
     limits: given.limits ?? DEFAULT_LIMITS,
     corsOrigins: Object.freeze(given.corsOrigins ?? (development ? '*' : [])),
     trustProxy: Object.freeze(given.trustProxy ?? false),

@@ -10,7 +10,7 @@ import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
 import { NodePresence } from './presence/node-presence.js'
 import { createApp } from './rest/index.js'
-import { createStore } from './store/index.js'
+import { createStore, placeOf } from './store/index.js'
 import { Sweeper } from './sweeper/sweeper.js'
 
 /** One server process of the cluster, or one of several in a process. */
@@ -44,7 +44,7 @@ export function createNode(options: NodeOptions = {}): Node {
   const metrics = createMetrics(nodeId)
   const auth = createAuth(config)
   const { store, adapter } = createStore({
-    target: { url: config.redisUrl, username: config.redisUsername, password: config.redisPassword, tls: config.redisTls, name: `rollcall:${nodeId}` },
+    target: { place: placeOf(config), username: config.redisUsername, password: config.redisPassword, tls: config.redisTls, name: `rollcall:${nodeId}` },
     partitions: config.partitions,
     node: nodeId,
     log,

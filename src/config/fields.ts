@@ -67,6 +67,32 @@ export const redisUrl: Field<string> = {
   hidden: true,
 }
 
+/** A server's address. */
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+export const hostPorts: Field<readonly HostPort[]> = {
+  schema: z.preprocess(
+    toList,
+    z
+      .array(z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]{1,255}):\d{1,5}$/).transform(toHostPort).refine(({ port }) => port >= 1 && port <= 65_535))
+      .min(1),
+  ),
+  allowed: 'addresses such as redis-1:6379,redis-2:6379',
+}
+
+function toHostPort(text: string): HostPort {
+  const colon = text.lastIndexOf(':')
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
+}
+
+/** The text that {@link hostPorts} reads. */
+export function shownHostPort({ host, port }: HostPort): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 export const corsOrigins: Field<'*' | readonly string[]> = {
   schema: z.preprocess(
     toList,

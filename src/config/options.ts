@@ -23,6 +23,11 @@ export interface NodeOptions {
 
   /** `redis://` or `rediss://`. @default 'redis://127.0.0.1:6379' */
   redisUrl?: string | undefined
+  /** Nodes of a Redis Cluster to begin with, `host:port` each; takes the place of the URL. @default none */
+  redisCluster?: readonly string[] | undefined
+  /** Sentinels, `host:port` each, that know the master `redisMasterName`; take the place of the URL. @default none */
+  redisSentinels?: readonly string[] | undefined
+  redisMasterName?: string | undefined
   /** Goes before a user name in the URL. @default none */
   redisUsername?: string | undefined
   /** Goes before a password in the URL. @default none */
@@ -59,7 +64,7 @@ export interface NodeOptions {
 
   /** How many sessions a user may have. Only `multi` is available in this version. @default 'multi' */
   login?: 'multi' | undefined
-  /** Slices of the key space; fixed for a deployment. @default 16 */
+  /** Slices of the key space; fixed for a deployment. @default 16, with `redisCluster` 256 */
   partitions?: number | undefined
   /** Overrides of single limits. @default none */
   limits?: Partial<Limits> | undefined

@@ -84,7 +84,8 @@ export class Auditor {
 
   async #probe(): Promise<void> {
     try {
-      await this.presence.store.probe(0)
+      const { store } = this.presence
+      await Promise.all(store.probed().map((partition) => store.probe(partition)))
       this.#probedAt = performance.now()
     } catch (error) {
       this.log.warn({ err: error }, 'the subscriber did not answer a probe')

@@ -85,6 +85,8 @@ export interface PresenceStore {
 
   /** Events of a channel from the moment the promise resolves, until the returned function is called. */
   subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void>
+  /** One partition of each server that the store is on: probes of these tell of all. */
+  probed(): readonly number[]
   /**
    * Resolves when everything published before this call has reached this node's subscribers of the partition. Rejects,
    * and has the connection made anew, when the subscriber is silent.

@@ -1,13 +1,13 @@
 import type { Logger } from '../log.js'
 import { adapterClients, type AdapterClients } from './redis/adapter-clients.js'
-import { Connections, type RedisTarget } from './redis/connections.js'
+import { Connections, type HostPort, type RedisPlace, type RedisTarget } from './redis/connections.js'
 import { Keys } from './redis/keys.js'
 import { RedisStore } from './redis/redis-store.js'
 import { Subscriber } from './redis/subscriber.js'
 
 export { KEY_TTL_S, type RedisStore } from './redis/redis-store.js'
 export type { AdapterClients } from './redis/adapter-clients.js'
-export type { RedisTarget } from './redis/connections.js'
+export type { HostPort, RedisPlace, RedisTarget } from './redis/connections.js'
 
 export interface StoreOptions {
   readonly target: RedisTarget
@@ -23,10 +23,27 @@ export interface StoreOptions {
 export function createStore(options: StoreOptions): { readonly store: RedisStore; readonly adapter: AdapterClients } {
   const connections = new Connections(options.target, options.log, options.onCall ?? (() => undefined))
   const commands = connections.commands()
-  const publish = (channel: string, message: string): Promise<unknown> => commands.spublish(channel, message)
-  const subscriber = new Subscriber(connections.subscriber('subscriber'), publish, new Keys(0).probe(options.node), options.log)
+  const subscriber = new Subscriber({
+    client: connections.subscriber('subscriber'),
+    publish: (channel, message) => commands.spublish(channel, message),
+    probeChannel: (partition) => new Keys(partition).probe(options.node),
+    partitions: options.partitions,
+    log: options.log,
+  })
   return {
     store: new RedisStore(commands, subscriber, options.partitions, connections),
     adapter: adapterClients(connections, options.log),
   }
+}
+
+/** Which Redis a configuration means. */
+export function placeOf(config: {
+  readonly redisUrl: string
+  readonly redisCluster: readonly HostPort[] | null
+  readonly redisSentinels: readonly HostPort[] | null
+  readonly redisMasterName: string | null
+}): RedisPlace {
+  if (config.redisCluster !== null) return { kind: 'cluster', nodes: config.redisCluster }
+  if (config.redisSentinels !== null) return { kind: 'sentinel', sentinels: config.redisSentinels, master: config.redisMasterName ?? '' }
+  return { kind: 'single', url: config.redisUrl }
 }

@@ -28,7 +28,7 @@ export const singleRedis: Setup = {
     const redis = await RedisServer.start(scope)
     return {
       async open(node) {
-        const { store } = createStore({ target: { url: redis.url, name: node }, partitions: PARTITIONS, node, log: silentLogger })
+        const { store } = createStore({ target: { place: { kind: 'single', url: redis.url }, name: node }, partitions: PARTITIONS, node, log: silentLogger })
         await store.open()
         scope.defer(`store of ${node}`, () => store.close())
         return store

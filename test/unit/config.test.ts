@@ -24,6 +24,9 @@ describe('loadConfig', () => {
       production: false,
       development: true,
       redisUrl: 'redis://127.0.0.1:6379',
+      redisCluster: null,
+      redisSentinels: null,
+      redisMasterName: null,
       appId: 'dev',
       secret: null,
       apiKey: null,
@@ -109,8 +112,9 @@ describe('loadConfig', () => {
     ['ROLLCALL_FLUSH_MS', '1001', 'from 0 to 1,000'],
     ['ROLLCALL_LOGIN', 'replace', 'not available in this version yet'],
     ['ROLLCALL_MAX_SESSIONS', '3', 'not available in this version yet'],
-    ['REDIS_CLUSTER', 'a:1,b:2', 'not available in this version yet'],
-    ['REDIS_SENTINELS', 'a:1', 'not available in this version yet'],
+    ['REDIS_CLUSTER', 'a:1,b', 'addresses such as'],
+    ['REDIS_CLUSTER', 'a:1,b:70000', 'addresses such as'],
+    ['REDIS_SENTINELS', 'a', 'addresses such as'],
     ['ROLLCALL_WEBHOOK_URLS', 'https://a.example', 'not available in this version yet'],
     ['ROLLCALL_OFFLINE_BLOCK', 'true', 'not available in this version yet'],
     ['ROLLCALL_PARTITIONS', '0', 'from 1 to 1,024'],
@@ -193,5 +197,21 @@ describe('resolveConfig', () => {
     expect(problemsOf(() => resolveConfig({ maxSessions: 2 } as NodeOptions)).join()).toMatch(/maxSessions must be left unset: .* not available/)
     expect(problemsOf(() => resolveConfig({ login: 'reject' } as unknown as NodeOptions)).join()).toMatch(/login must be multi: .* not available/)
     expect(problemsOf(() => resolveConfig({ nodeEnv: 'production' })).join()).toMatch(/secret must be set with nodeEnv=production/)
+  })
+})
+
+describe('where Redis is', () => {
+  test('a cluster has more partitions, and excludes Sentinels', () => {
+    const config = loadConfig({ REDIS_CLUSTER: 'redis-1:6379, [::1]:7000' })
+    expect(config.redisCluster).toEqual([{ host: 'redis-1', port: 6_379 }, { host: '::1', port: 7_000 }])
+    expect(config.partitions).toBe(256)
+    expect(resolveConfig(toOptions(config))).toEqual(config)
+    expect(() => loadConfig({ REDIS_CLUSTER: 'a:1', REDIS_SENTINELS: 'b:1', REDIS_MASTER_NAME: 'm' })).toThrow('REDIS_CLUSTER and REDIS_SENTINELS exclude each other')
+  })
+
+  test('Sentinels and the name of the master go together', () => {
+    expect(loadConfig({ REDIS_SENTINELS: 'a:26379', REDIS_MASTER_NAME: 'presence' })).toMatchObject({ redisSentinels: [{ host: 'a', port: 26_379 }], partitions: 16 })
+    expect(() => loadConfig({ REDIS_SENTINELS: 'a:1' })).toThrow('go together')
+    expect(() => loadConfig({ REDIS_MASTER_NAME: 'm' })).toThrow('go together')
   })
 })

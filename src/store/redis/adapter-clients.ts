@@ -1,11 +1,10 @@
-import { Redis } from 'ioredis'
 import type { Logger } from '../../log.js'
-import type { Connections } from './connections.js'
+import type { Client, Connections } from './connections.js'
 
 /** The two connections of the Socket.IO adapter, which carries what is addressed to users rather than to channels. */
 export interface AdapterClients {
-  readonly pub: Redis
-  readonly sub: Redis
+  readonly pub: Client
+  readonly sub: Client
 }
 
 /**
@@ -19,9 +18,10 @@ export function adapterClients(connections: Connections, log: Logger): AdapterCl
     log.warn({ err: error, what }, 'the adapter could not (un)subscribe')
     return 0
   }
+  const [subscribe, unsubscribe] = [sub.ssubscribe.bind(sub), sub.sunsubscribe.bind(sub)]
   Object.assign(sub, {
-    ssubscribe: (...channels: string[]) => Redis.prototype.ssubscribe.apply(sub, channels).catch(never('ssubscribe')),
-    sunsubscribe: (...channels: string[]) => Redis.prototype.sunsubscribe.apply(sub, channels).catch(never('sunsubscribe')),
+    ssubscribe: (...channels: string[]) => subscribe(...channels).catch(never('ssubscribe')),
+    sunsubscribe: (...channels: string[]) => unsubscribe(...channels).catch(never('sunsubscribe')),
   })
   return { pub, sub }
 }

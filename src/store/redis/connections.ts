@@ -1,8 +1,19 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import type { Logger } from '../../log.js'
 
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** Where Redis is: one server, a Redis Cluster, or a master that Sentinels know. */
+export type RedisPlace =
+  | { readonly kind: 'single'; readonly url: string }
+  | { readonly kind: 'cluster'; readonly nodes: readonly HostPort[] }
+  | { readonly kind: 'sentinel'; readonly sentinels: readonly HostPort[]; readonly master: string }
+
 export interface RedisTarget {
-  readonly url: string
+  readonly place: RedisPlace
   readonly username?: string | null
   readonly password?: string | null
   readonly tls?: boolean
@@ -10,25 +21,37 @@ export interface RedisTarget {
   readonly name: string
 }
 
+/** One server or a cluster of them: the commands are the same. */
+export type Client = Redis | Cluster
+
 /** How long a command may take before its outcome counts as unknown, in milliseconds. */
 export const COMMAND_TIMEOUT_MS = 2_000
+/** How often a cluster's map is read again: without it the replica of a stopped master is not found. */
+const SLOTS_REFRESH_MS = 1_000
+
+/** Half of it by chance: nodes that lost one server do not all come back in one instant. */
+const pause = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2)
 
 const COMMON = {
   lazyConnect: true,
   // A command whose connection broke is not sent again: it may have been executed. Whoever sent it decides.
   autoResendUnfulfilledCommands: false,
-  // Nothing waits unseen while there is no connection: callers hear of it at once.
-  enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   connectTimeout: 5_000,
   keepAlive: 5_000,
-  retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2),
+  // A master that became a replica: the one that took its place is found by connecting again.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+}
+
+interface Use {
+  readonly name: string
+  readonly commandTimeout?: number
+  readonly enableAutoPipelining?: boolean
 }
 
 /** Makes the node's connections, each with the options that its use needs; they are opened and closed together. */
 export class Connections {
-  readonly #made: Redis[] = []
+  readonly #made: Client[] = []
   /** ioredis says of a refused connection only that it is closed; why stands in an event before. */
   #trouble: Error | null = null
 
@@ -39,19 +62,19 @@ export class Connections {
   ) {}
 
   /** For commands: each has a time limit, and those of one turn of the event loop go out together. */
-  commands(): Redis {
-    return this.#make('commands', { commandTimeout: COMMAND_TIMEOUT_MS, enableAutoPipelining: true })
+  commands(): Client {
+    return this.#make({ name: 'commands', commandTimeout: COMMAND_TIMEOUT_MS, enableAutoPipelining: true })
   }
 
   /** For subscriptions: silent by nature, so without a time limit; it is probed instead. */
-  subscriber(use: string): Redis {
-    return this.#make(use, { autoResubscribe: true })
+  subscriber(name: string): Client {
+    return this.#make({ name })
   }
 
   /** Rejects when one of them cannot be opened. */
   async open(): Promise<void> {
     try {
-      await Promise.all(this.#made.map((redis) => redis.connect()))
+      await Promise.all(this.#made.map((client) => client.connect()))
     } catch (error) {
       const reason = this.#trouble ?? (error as Error)
       throw new Error(`Redis cannot be reached: ${reason.message}`, { cause: error })
@@ -59,30 +82,75 @@ export class Connections {
   }
 
   close(): void {
-    for (const redis of this.#made.splice(0).reverse()) redis.disconnect()
+    for (const client of this.#made.splice(0).reverse()) client.disconnect()
   }
 
-  #make(use: string, options: { readonly commandTimeout?: number; readonly enableAutoPipelining?: boolean; readonly autoResubscribe?: boolean }): Redis {
-    const { url, username, password, tls, name } = this.target
-    const redis = new Redis(url, {
+  #make(use: Use): Client {
+    const client = this.#connect(use)
+    // ioredis reconnects by itself; an 'error' without a listener would end the process.
+    client.on('error', (error: Error) => {
+      this.#trouble = error
+      this.log.debug({ use: use.name, err: error }, 'redis connection')
+    })
+    const send = client.sendCommand.bind(client)
+    Object.assign(client, {
+      sendCommand: (...args: Parameters<Cluster['sendCommand']>): unknown => {
+        this.onCall(args[0].name)
+        return send(...args)
+      },
+    })
+    this.#made.push(client)
+    return client
+  }
+
+  #connect(use: Use): Client {
+    const { place } = this.target
+    const options = this.#options(use)
+    switch (place.kind) {
+      case 'single':
+        // Nothing waits unseen while there is no connection: callers hear of it at once.
+        return new Redis(place.url, { ...options, enableOfflineQueue: false, retryStrategy: pause })
+      case 'sentinel':
+        return new Redis({
+          ...options,
+          enableOfflineQueue: false,
+          retryStrategy: pause,
+          sentinels: place.sentinels.map(({ host, port }) => ({ host, port })),
+          name: place.master,
+          sentinelRetryStrategy: pause,
+          // Without it a master that only stopped is waited for, though Sentinel has long named another.
+          failoverDetector: true,
+        })
+      case 'cluster': {
+        const { lazyConnect, enableAutoPipelining, ...redisOptions } = options
+        return new Cluster(
+          place.nodes.map(({ host, port }) => ({ host, port })),
+          {
+            lazyConnect,
+            enableOfflineQueue: false,
+            clusterRetryStrategy: pause,
+            slotsRefreshInterval: SLOTS_REFRESH_MS,
+            slotsRefreshTimeout: COMMAND_TIMEOUT_MS,
+            // It would send a command again whose connection broke.
+            retryDelayOnFailover: 0,
+            shardedSubscribers: true,
+            redisOptions,
+            ...(enableAutoPipelining === undefined ? {} : { enableAutoPipelining }),
+          },
+        )
+      }
+    }
+  }
+
+  #options({ name, ...rest }: Use): typeof COMMON & Omit<Use, 'name'> & { readonly connectionName: string; username?: string; password?: string; tls?: object } {
+    const { username, password, tls } = this.target
+    return {
       ...COMMON,
-      ...options,
-      connectionName: `${name}:${use}`,
+      ...rest,
+      connectionName: `${this.target.name}:${name}`,
       ...(username === undefined || username === null ? {} : { username }),
       ...(password === undefined || password === null ? {} : { password }),
       ...(tls === true ? { tls: {} } : {}),
-    })
-    // ioredis reconnects by itself; an 'error' without a listener would end the process.
-    redis.on('error', (error: Error) => {
-      this.#trouble = error
-      this.log.debug({ use, err: error }, 'redis connection')
-    })
-    const send = redis.sendCommand.bind(redis)
-    redis.sendCommand = (command, ...rest) => {
-      this.onCall(command.name)
-      return send(command, ...rest)
     }
-    this.#made.push(redis)
-    return redis
   }
 }

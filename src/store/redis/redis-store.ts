@@ -1,4 +1,4 @@
-import { ReplyError, type ChainableCommander, type Redis } from 'ioredis'
+import { ReplyError, type ChainableCommander } from 'ioredis'
 import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type PresenceStore } from '../../presence/store.js'
 import {
   channelId,
@@ -18,8 +18,9 @@ import {
 import { decodeEvent, decodeRecord, decodeResult, decodeSessions, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
 import * as scripts from './scripts.js'
-import type { Connections } from './connections.js'
+import type { Client, Connections } from './connections.js'
 import type { Subscriber } from './subscriber.js'
+import { Topology } from './topology.js'
 
 /** Every key but the partition count expires by itself after this, in seconds, unless a living node renews it. */
 export const KEY_TTL_S = 86_400
@@ -27,20 +28,22 @@ export const KEY_TTL_S = 86_400
 /** Replies by which Redis says that it did not execute a call. */
 const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|NOPERM|NOAUTH|MOVED|ASK)\b/
 /** What ioredis says of a command that it never sent. */
-const UNSENT = /Stream isn't writeable|Connection is closed\.? *$/
+const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections/
 
 const FIXED_KEYS = 4
 
-/** The one implementation of the port, on a single Redis >= 7.0. */
+/** The one implementation of the port, on Redis >= 7.0: a single server, Redis Cluster, or a master behind Sentinels. */
 export class RedisStore implements PresenceStore {
   readonly #keys: readonly Keys[]
+  readonly #topology: Topology
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: Client,
     private readonly subscriber: Subscriber,
     readonly partitions: number,
     private readonly connections: Connections,
   ) {
+    this.#topology = new Topology(redis)
     this.#keys = Array.from({ length: partitions }, (_, partition) => new Keys(partition))
   }
 
@@ -157,7 +160,11 @@ export class RedisStore implements PresenceStore {
   }
 
   async channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { occupancy: number; version: number })[]; readonly cursor: string }> {
-    const [next, found] = await this.#call(this.redis.scan(cursor === '' ? '0' : cursor, 'MATCH', MEMBERS_PATTERN, 'COUNT', 500))
+    const masters = this.#topology.masters()
+    const [at, from] = cursor === '' ? [0, '0'] : parseCursor(cursor)
+    const server = masters[at]
+    if (server === undefined) return { channels: [], cursor: '' }
+    const [next, found] = await this.#call(server.scan(from, 'MATCH', MEMBERS_PATTERN, 'COUNT', 500))
     const channels = found.flatMap((key) => {
       const channel = channelOfMembersKey(key)
       return channel === null || channel.type === 'USER' ? [] : [{ key, channel }]
@@ -168,7 +175,8 @@ export class RedisStore implements PresenceStore {
         return { ...channel, occupancy: Math.max(0, length - 1), version: Number(marker?.split(' ')[1] ?? 0) }
       }),
     )
-    return { channels: rows.filter((row) => row.occupancy > 0), cursor: next === '0' ? '' : next }
+    const following = next !== '0' ? `${at}.${next}` : at + 1 < masters.length ? `${at + 1}.0` : ''
+    return { channels: rows.filter((row) => row.occupancy > 0), cursor: following }
   }
 
   async leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }> {
@@ -260,8 +268,12 @@ export class RedisStore implements PresenceStore {
     return this.#call(this.subscriber.subscribe(this.#keysOf(channel).events(channelId(channel)), (message) => listener(decodeEvent(message))))
   }
 
-  async probe(): Promise<void> {
-    await this.#call(this.subscriber.probe())
+  probed(): readonly number[] {
+    return this.subscriber.representatives()
+  }
+
+  async probe(partition: number): Promise<void> {
+    await this.#call(this.subscriber.probe(partition))
   }
 
   onSubscriberReset(listener: () => void): void {
@@ -294,7 +306,7 @@ export class RedisStore implements PresenceStore {
       return await running
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      const refused = error instanceof ReplyError ? REFUSALS.test(message) : UNSENT.test(message) && !message.includes('Connection is closed')
+      const refused = error instanceof ReplyError ? REFUSALS.test(message) : UNSENT.test(message)
       if (refused) throw new StoreRefusedError(message, error)
       throw new UnknownOutcomeError(error)
     }
@@ -310,4 +322,10 @@ export class RedisStore implements PresenceStore {
       return reply
     })
   }
+}
+
+/** Which master, and where in its keys. */
+function parseCursor(cursor: string): [number, string] {
+  const [master = '', from = ''] = cursor.split('.')
+  return [Number(master), from]
 }

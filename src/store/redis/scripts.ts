@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Redis } from 'ioredis'
+import type { Client } from './connections.js'
 
 /** A script as Redis runs it: one EVALSHA, and EVAL when the server does not know it (a restart, SCRIPT FLUSH). */
 export class Script {
@@ -17,7 +17,7 @@ export class Script {
     this.#sha = createHash('sha1').update(this.#source).digest('hex')
   }
 
-  async run(redis: Redis, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  async run(redis: Client, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     try {
       return await redis.evalsha(this.#sha, keys.length, ...keys, ...args)
     } catch (error) {

@@ -1,43 +1,59 @@
-import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.js'
+import type { Client } from './connections.js'
+import { Topology } from './topology.js'
 
 type Listener = (message: string) => void
 
 /** How long a probe may take to come back before the subscriber counts as silent, in milliseconds. */
 const PROBE_TIMEOUT_MS = 2_000
+/** After a connection was made anew, how often and at what distance it is asked whether it hears again. */
+const RESTORE_ATTEMPTS = 10
+const RESTORE_PAUSE_MS = 200
+
+export interface SubscriberOptions {
+  readonly client: Client
+  publish(channel: string, message: string): Promise<unknown>
+  /** This node's own channel in a partition. */
+  probeChannel(partition: number): string
+  readonly partitions: number
+  readonly log: Logger
+}
 
 /**
- * The node's sharded subscriptions on one connection. Redis tells nothing when such a connection goes half-open, so it
- * is probed with a message to itself; one that stays silent is cut, and ioredis makes it anew and subscribes again.
+ * The node's sharded subscriptions. Redis tells nothing when such a connection goes half-open, so each server's is probed
+ * with a message to oneself; one that stays silent is cut, and ioredis makes it anew and subscribes again.
  */
 export class Subscriber {
+  readonly #topology: Topology
   readonly #listeners = new Map<string, Listener>()
   readonly #probes = new Map<string, () => void>()
   readonly #resets: (() => void)[] = []
   #nextProbe = 0
-  #connected = true
+  #started = false
+  #restoring = false
   #closed = false
 
-  constructor(
-    private readonly redis: Redis,
-    private readonly publish: (channel: string, message: string) => Promise<unknown>,
-    private readonly probeChannel: string,
-    private readonly log: Logger,
-  ) {
-    redis.on('smessage', (channel: string, message: string) => {
-      if (channel === probeChannel) this.#probes.get(message)?.()
-      else this.#listeners.get(channel)?.(message)
+  constructor(private readonly options: SubscriberOptions) {
+    const { client } = options
+    this.#topology = new Topology(client)
+    client.on('smessage', (channel: string, message: string) => {
+      const listener = this.#listeners.get(channel)
+      if (listener !== undefined) listener(message)
+      else this.#probes.get(message)?.()
     })
-    redis.on('close', () => {
-      this.#connected = false
-    })
-    redis.on('ready', () => {
-      if (!this.#connected) void this.#restored()
-    })
+    // One server: its connection is ready again. A cluster: some server's subscriber was made anew.
+    for (const event of ['ready', 'subscribersReady']) client.on(event, () => void this.#restored())
   }
 
+  /** Subscribes to the node's own channel, in a cluster to one on each partition: slots move between servers. */
   async start(): Promise<void> {
-    await this.redis.ssubscribe(this.probeChannel)
+    await Promise.all(this.#topology.eachPartition(this.options.partitions).map((partition) => this.options.client.ssubscribe(this.options.probeChannel(partition))))
+    this.#started = true
+  }
+
+  /** One partition on each server: what probes of these tell is true of all. */
+  representatives(): readonly number[] {
+    return this.#topology.representatives(this.options.partitions, (partition) => this.options.probeChannel(partition))
   }
 
   onReset(listener: () => void): void {
@@ -48,7 +64,7 @@ export class Subscriber {
   async subscribe(channel: string, listener: Listener): Promise<() => void> {
     this.#listeners.set(channel, listener)
     try {
-      await this.redis.ssubscribe(channel)
+      await this.options.client.ssubscribe(channel)
     } catch (error) {
       this.#listeners.delete(channel)
       throw error
@@ -56,12 +72,12 @@ export class Subscriber {
     return () => {
       if (this.#listeners.get(channel) !== listener) return
       this.#listeners.delete(channel)
-      this.redis.sunsubscribe(channel).catch((error: unknown) => this.log.debug({ err: error }, 'sunsubscribe'))
+      this.options.client.sunsubscribe(channel).catch((error: unknown) => this.options.log.debug({ err: error }, 'sunsubscribe'))
     }
   }
 
   /** Resolves when all that was published before has arrived. Cuts the connection when the subscriber is silent. */
-  async probe(): Promise<void> {
+  async probe(partition: number): Promise<void> {
     const token = String((this.#nextProbe += 1))
     let timer: NodeJS.Timeout | undefined
     try {
@@ -71,9 +87,9 @@ export class Subscriber {
       })
       back.catch(() => undefined)
       // A publish that fails says nothing about the subscriber: only a silent one is cut.
-      await this.publish(this.probeChannel, token)
+      await this.options.publish(this.options.probeChannel(this.#topology.probed(partition)), token)
       await back.catch((error: unknown) => {
-        if (!this.#closed) this.redis.disconnect(true)
+        if (!this.#closed && !this.#restoring) this.options.client.disconnect(true)
         throw error
       })
     } finally {
@@ -87,17 +103,30 @@ export class Subscriber {
     this.#listeners.clear()
   }
 
-  /** ioredis subscribes again before 'ready' listeners run their next command; what came meanwhile is lost, so say so. */
+  /**
+   * ioredis subscribes again by itself, without saying when that is done. A probe of each server that comes back says so:
+   * from then on nothing is lost any more, and what was lost before is to be fetched.
+   */
   async #restored(): Promise<void> {
-    this.#connected = true
+    if (!this.#started || this.#restoring || this.#closed) return
+    this.#restoring = true
     try {
-      // SSUBSCRIBE again, of all that should be there: it answers once Redis has them, and is harmless where it has.
-      await this.redis.ssubscribe(this.probeChannel, ...this.#listeners.keys())
-    } catch (error) {
-      this.log.warn({ err: error }, 'could not subscribe again')
-      if (!this.#closed) this.redis.disconnect(true)
-      return
+      for (let attempt = 1; !this.#closed; attempt += 1) {
+        try {
+          await Promise.all(this.#topology.eachPartition(this.options.partitions).map((partition) => this.probe(partition)))
+          break
+        } catch (error) {
+          if (attempt === RESTORE_ATTEMPTS) {
+            this.options.log.warn({ err: error }, 'could not subscribe again')
+            this.options.client.disconnect(true)
+            return
+          }
+          await new Promise<void>((resolve) => setTimeout(resolve, RESTORE_PAUSE_MS).unref())
+        }
+      }
+    } finally {
+      this.#restoring = false
     }
-    for (const listener of this.#resets) listener()
+    if (!this.#closed) for (const listener of this.#resets) listener()
   }
 }

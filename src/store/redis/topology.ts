@@ -1,0 +1,36 @@
+import { Cluster, type Redis } from 'ioredis'
+import calculateSlot from 'cluster-key-slot'
+import type { Client } from './connections.js'
+
+/** Which servers there are, and which partitions are on them; without a cluster it is one server with all. */
+export class Topology {
+  constructor(private readonly client: Client) {}
+
+  /** The servers that take writes, in a stable order. */
+  masters(): readonly Redis[] {
+    if (!(this.client instanceof Cluster)) return [this.client]
+    const key = (node: Redis): string => `${node.options.host ?? ''}:${String(node.options.port)}`
+    return this.client.nodes('master').sort((a, b) => key(a).localeCompare(key(b)))
+  }
+
+  /** One partition of each server. `keyOf` is any key of a partition. */
+  representatives(partitions: number, keyOf: (partition: number) => string): readonly number[] {
+    if (!(this.client instanceof Cluster)) return [0]
+    const byServer = new Map<string, number>()
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const [server] = this.client.slots[calculateSlot(keyOf(partition))] ?? []
+      if (server !== undefined && !byServer.has(server)) byServer.set(server, partition)
+    }
+    return [...byServer.values()]
+  }
+
+  /** The partitions that have a probe channel of their own: all in a cluster, where any may move; else one for all. */
+  eachPartition(partitions: number): readonly number[] {
+    return Array.from({ length: this.client instanceof Cluster ? partitions : 1 }, (_, partition) => partition)
+  }
+
+  /** The partition whose probe channel stands for this one. */
+  probed(partition: number): number {
+    return this.client instanceof Cluster ? partition : 0
+  }
+}
