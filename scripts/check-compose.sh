@@ -39,11 +39,13 @@ install_dependencies
 build_if_stale
 
 say 'Production settings without a secret…'
+# shellcheck disable=SC2086
 if refusal=$(env -u ROLLCALL_SECRET ROLLCALL_API_KEY=k REDIS_PASSWORD=p \
   $COMPOSE -f docker-compose.yml -f docker-compose.prod.yml config 2>&1 >/dev/null); then
   die 'They were accepted.'
 fi
 case $refusal in *ROLLCALL_SECRET*) ;; *) die "They were refused for another reason: $refusal" ;; esac
+# shellcheck disable=SC2086
 ROLLCALL_SECRET=0123456789abcdef0123456789abcdef ROLLCALL_API_KEY=k REDIS_PASSWORD=p \
   $COMPOSE -f docker-compose.yml -f docker-compose.prod.yml config >/dev/null || die 'With one they were refused too.'
 

@@ -122,7 +122,7 @@ console.error(`${everybody.length} clients are spread ${spread.join(', ')}; each
 const containers = await containersByNode()
 must(containers.size === 3, 'cannot tell which container is which node')
 await leaves('killed', sdks[0].nodeId, (id) => run('docker', ['kill', '--signal', 'KILL', id]))
-await leaves('stopped', sdks[1].nodeId, (id) => run('docker', ['stop', '--time', '40', id]))
+await leaves('stopped', sdks[1].nodeId, (id) => run('docker', ['stop', '-t', '40', id]))
 
 for (const { socket } of plains) socket.disconnect()
 await Promise.all(sdks.map((client) => client.logout()))
