@@ -1,0 +1,69 @@
+import type { States } from '../../src/protocol/channel.js'
+import type { EventLog } from '../support/event-log.js'
+import type { StoredMember } from '../support/redis-view.js'
+import type { PresenceModel } from './presence-model.js'
+
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I11' | 'I12'
+
+/** One invariant that did not hold, and where. */
+export interface Breach {
+  readonly invariant: Invariant
+  /** The channel, and whose view. */
+  readonly where: string
+  readonly what: string
+  /** What that view was told, for whoever looks into it. */
+  readonly log?: string
+}
+
+/** Somebody who watched a channel. */
+export interface Watched {
+  readonly name: string
+  readonly user: string
+  readonly channel: string
+  readonly log: EventLog
+  /** Whether it is subscribed and connected now: then its view is compared. */
+  readonly current: boolean
+  /** The SDK's live view. Whoever has none is taken to know what its log adds up to. */
+  readonly view?: ReadonlyMap<string, States>
+}
+
+/** A client that is connected to a node right now. */
+export interface Connected {
+  readonly session: string
+  readonly user: string
+  /** As the cluster names them. */
+  readonly sessionId: string
+  readonly nodeId: string
+}
+
+/** A channel as somebody answers for it: a node's feed. */
+export interface Told {
+  readonly by: string
+  readonly channel: string
+  readonly members: ReadonlyMap<string, States>
+}
+
+/** Changes as Redis published them, heard beside all nodes. */
+export interface Published {
+  readonly channel: string
+  readonly life: string
+  readonly previous: number
+  readonly changes: readonly { readonly kind: string; readonly version: number; readonly user: string }[]
+}
+
+/** Everything that the checker looks at, taken at one moment at which nobody acts. */
+export interface Evidence {
+  readonly at: number
+  readonly model: PresenceModel
+  readonly watched: readonly Watched[]
+  readonly connected: readonly Connected[]
+  readonly stored: ReadonlyMap<string, ReadonlyMap<string, StoredMember>>
+  /** Session ids in each user's USER channel. */
+  readonly sessions: ReadonlyMap<string, readonly string[]>
+  /** What `where:<user>` lists, as `type:name`. */
+  readonly where: ReadonlyMap<string, readonly string[]>
+  /** Memberships that wait for a deadline. */
+  readonly due: number
+  readonly feeds: readonly Told[]
+  readonly published: readonly Published[]
+}
