@@ -56,7 +56,8 @@ describe('settings', () => {
       const value = config[option]
       const written = table.find(([cell]) => cell === name)?.[1]
       if (['string', 'number', 'boolean'].includes(typeof value) && name !== 'HOST' && option !== 'corsOrigins') {
-        expect([name, written]).toEqual([name, String(value)])
+        // A default may be followed by when it is another.
+        expect([name, written?.split(',')[0]]).toEqual([name, String(value)])
       }
     }
   })
