@@ -5,6 +5,8 @@ import { Keys } from './redis/keys.js'
 import { RedisStore } from './redis/redis-store.js'
 import { Subscriber } from './redis/subscriber.js'
 
+export { Inspector, type OutputLimit, type PartitionLeases } from './redis/inspector.js'
+export { evictionOf, isTooOld, type ServerFacts } from './redis/server-facts.js'
 export { KEY_TTL_S, type RedisStore } from './redis/redis-store.js'
 export type { AdapterClients } from './redis/adapter-clients.js'
 export type { HostPort, RedisPlace, RedisTarget } from './redis/connections.js'
@@ -31,7 +33,7 @@ export function createStore(options: StoreOptions): { readonly store: RedisStore
     log: options.log,
   })
   return {
-    store: new RedisStore(commands, subscriber, options.partitions, connections),
+    store: new RedisStore(commands, subscriber, options.partitions, connections, options.log),
     adapter: adapterClients(connections, options.log),
   }
 }

@@ -42,6 +42,9 @@ export class Keys {
 /** The one key without a partition: how many there are. Written again when missing; it has no lifetime. */
 export const PARTITION_COUNT_KEY = 'rollcall:partitions'
 
+/** Matches every key of ours. */
+export const KEYS_PATTERN = 'rollcall:*'
+
 /** Matches every channel's members key, in any partition. */
 export const MEMBERS_PATTERN = 'rollcall:{*}:members:*'
 

@@ -1,4 +1,5 @@
 import { ReplyError, type ChainableCommander } from 'ioredis'
+import type { Logger } from '../../log.js'
 import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type PresenceStore } from '../../presence/store.js'
 import {
   channelId,
@@ -19,6 +20,7 @@ import { decodeEvent, decodeRecord, decodeResult, decodeSessions, encodeOps, lis
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
+import { checkRequirements } from './requirements.js'
 import type { Subscriber } from './subscriber.js'
 import { Topology } from './topology.js'
 
@@ -42,15 +44,17 @@ export class RedisStore implements PresenceStore {
     private readonly subscriber: Subscriber,
     readonly partitions: number,
     private readonly connections: Connections,
+    private readonly log: Logger,
   ) {
     this.#topology = new Topology(redis)
     this.#keys = Array.from({ length: partitions }, (_, partition) => new Keys(partition))
   }
 
-  /** Connects. Rejects when Redis cannot be reached, or was set up with another partition count. */
+  /** Connects. Rejects when Redis cannot be reached, is too old, evicts what it likes, or was set up with another partition count. */
   async open(): Promise<void> {
     try {
       await this.connections.open()
+      await checkRequirements(this.#topology.masters(), this.log)
       await this.subscriber.start()
       await this.redis.set(PARTITION_COUNT_KEY, String(this.partitions), 'NX')
       const found = await this.redis.get(PARTITION_COUNT_KEY)

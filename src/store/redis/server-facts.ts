@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 
-/** What a Redis server says of itself. `null`: it does not say, or this user may not ask. */
+/** What a Redis server says of itself. `null`: it does not say. */
 export interface ServerFacts {
   /** Where it is, as this client reached it. */
   readonly address: string
@@ -14,11 +14,15 @@ export interface ServerFacts {
   readonly usedMemoryBytes: number | null
 }
 
-/** Reads INFO, which managed services allow where they forbid CONFIG. */
+/**
+ * Reads INFO, which managed services allow where they forbid CONFIG.
+ *
+ * @throws Error where it is forbidden all the same: no node could run there, for our scripts call it
+ */
 export async function readFacts(server: Redis): Promise<ServerFacts> {
   const info = await server.info().catch((error: unknown) => {
-    if (isForbidden(error)) return ''
-    throw error
+    if (!isForbidden(error)) throw error
+    throw new Error(`INFO is forbidden at ${addressOf(server)}, and Rollcall's scripts need it: allow it to the Redis user (ACL SETUSER … +info)`, { cause: error })
   })
   const field = (name: string): string | null => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null
   const number = (name: string): number | null => {
