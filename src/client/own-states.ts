@@ -10,11 +10,14 @@ interface Write {
  * acknowledged to this session (it gets no event of its own changes, `000.7`), and events and snapshots with the full
  * states, in which changes of the user's other sessions come. Versions tell which of them is newer.
  *
- * Invariant: `states` = what was known in full at `knownAt`, with the later acknowledged writes on top, in order.
+ * Invariant: `states` = what was known in full at `knownAt`, with the later acknowledged writes on top, in order: first
+ * those that are settled.
  */
 export class OwnStates {
   #known: States = {}
   #knownAt = 0
+  /** The last write that became part of what is known. Others may have the same version: several calls can be one change. */
+  #settledAt = 0
   #writes: readonly Write[] = []
 
   get states(): States {
@@ -23,7 +26,7 @@ export class OwnStates {
 
   /** The full states as of a version, from an event or a snapshot. */
   known(states: States, version: number): void {
-    if (version < this.#knownAt) return
+    if (version < this.#knownAt || version < this.#settledAt) return
     this.#known = states
     this.#knownAt = version
     this.#writes = this.#writes.filter((write) => write.version > version)
@@ -40,7 +43,7 @@ export class OwnStates {
     for (const write of this.#writes) {
       if (write.version > version) break
       this.#known = write.apply(this.#known)
-      this.#knownAt = write.version
+      this.#settledAt = write.version
     }
     this.#writes = this.#writes.filter((write) => write.version > version)
   }

@@ -34,7 +34,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const cutUpgrades = trackUpgrades(deps.server, io)
   const connections = new Connections()
   const fanout = new Fanout({ outlet: createOutlet(io), flushMs: config.flushMs, backlogBytes: config.limits.backlogBytes, metrics })
-  const requests = new Requests({ handlers: createHandlers({ presence, feeds, auth, limits: config.limits }, log), limits: config.limits, metrics, log })
+  const requests = new Requests({ handlers: createHandlers({ presence, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
   const kicks = new Kicks(io, connections, log)
 
   const onConnected = (connection: Connection): void => {

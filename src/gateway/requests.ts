@@ -1,10 +1,10 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
 import { RollcallError, type ErrorBody } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
 import type { RequestName } from '../protocol/requests.js'
 import type { Connection } from './connection.js'
+import { Rate, type Slot } from './rate.js'
 import { refusalOf } from './refusal.js'
 
 /** Sends a request's one answer. What follows on it may be sent in the same turn. */
@@ -13,8 +13,10 @@ export type Respond<T> = (reply: T) => void
 export interface Handler {
   /** How errors name the operation (`000`). */
   readonly operation: string
+  /** Takes requests over the rate too, and waits for a slot itself. Otherwise they are refused. */
+  readonly waits?: boolean
   /** Parses the payload, does the work and responds once; or throws, and then the error is the answer. */
-  handle(connection: Connection, payload: unknown, respond: Respond<object>): Promise<void>
+  handle(connection: Connection, payload: unknown, respond: Respond<object>, slot: Slot): Promise<void>
 }
 
 export type Handlers = Readonly<Record<RequestName, Handler>>
@@ -32,13 +34,11 @@ const UNREAD_BACKLOGS = 16
 /** The one door through which everything comes that clients send: counts, limits, hands over and answers. */
 export class Requests {
   readonly #handlers: ReadonlyMap<string, Handler>
-  readonly #limiter: RateLimiterMemory
+  readonly #rate: Rate
 
   constructor(private readonly deps: RequestsDeps) {
     this.#handlers = new Map(Object.entries(deps.handlers))
-    // A fixed window of a second; the limiter forgets each window by itself when it is over. That outlives the
-    // connection on purpose, or else reconnecting would be a way around the limit.
-    this.#limiter = new RateLimiterMemory({ points: deps.limits.callsPerSecond, duration: 1 })
+    this.#rate = new Rate(deps.limits.callsPerSecond)
   }
 
   /** Takes any event with any arguments from a client. */
@@ -74,24 +74,17 @@ export class Requests {
       connection.pending++
       try {
         // Every request waits here for the same one turn, so that none overtakes another.
-        await this.#admit(connection, name)
+        const slot = await this.#rate.slot(connection, name ?? '')
+        if (!slot.free && handler?.waits !== true) throw this.#rate.exceeded()
         connection.assertAlive()
         if (handler === undefined) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `the requests are ${[...this.#handlers.keys()].join(', ')}`)
         if (args.length !== 1) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'a request has exactly one object')
-        await handler.handle(connection, args[0], (reply) => answer({ ok: true, timestamp: Date.now(), ...reply } as { readonly ok: true }))
+        await handler.handle(connection, args[0], (reply) => answer({ ok: true, timestamp: Date.now(), ...reply } as { readonly ok: true }), slot)
       } finally {
         connection.pending--
       }
     } catch (error) {
       answer({ ok: false, error: refusalOf(error, handler?.operation ?? 'unknown', this.deps.log) })
-    }
-  }
-
-  async #admit(connection: Connection, name: RequestName | null): Promise<void> {
-    try {
-      await this.#limiter.consume(`${connection.userId}\0${connection.sessionId}\0${name ?? ''}`)
-    } catch {
-      throw new RollcallError('RATE_EXCEEDED', `at most ${this.deps.limits.callsPerSecond} calls a second`)
     }
   }
 }

@@ -5,6 +5,11 @@
 export class Serial {
   readonly #tails = new Map<string, Promise<void>>()
 
+  /** Whoever entered last, as long as the line is not empty; another one for each caller of {@link enter}. */
+  last(key: string): unknown {
+    return this.#tails.get(key)
+  }
+
   /** Resolves, when it is this caller's turn, to the function that ends the turn. It must be called. */
   async enter(key: string): Promise<() => void> {
     const before = this.#tails.get(key)

@@ -32,7 +32,7 @@ export interface GatewayDeps {
   readonly auth: Auth
   readonly presence: Presence
   readonly feeds: Feeds
-  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'onCollect'>
+  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'onCollect'>
   readonly log: Logger
   /**
    * Carries what is addressed to users between nodes. Feeds are fanned out through rooms of this node alone: an

@@ -19,6 +19,7 @@ export const METRICS = {
 
   requests: { name: 'rollcall_requests_total', type: 'counter', help: 'Requests of clients, by name.', labels: ['name'] },
   errors: { name: 'rollcall_errors_total', type: 'counter', help: 'Requests and logins that were refused or failed, by error code.', labels: ['code'] },
+  coalesced: { name: 'rollcall_coalesced_calls_total', type: 'counter', help: 'State changes over the rate that were made together with others, as one change.', labels: [] },
   httpRequests: { name: 'rollcall_http_requests_total', type: 'counter', help: 'HTTP API requests, by method and status.', labels: ['method', 'status'] },
 
   changes: { name: 'rollcall_changes_total', type: 'counter', help: 'Changes that feeds applied, by kind.', labels: ['kind'] },

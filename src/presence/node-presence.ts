@@ -10,9 +10,9 @@ import { LocalSession, superseded } from './local-session.js'
 import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import { reconcilePartition } from './repair.js'
 import type { EndReason, Presence, Session } from './service.js'
-import { StateWriter } from './state-writer.js'
+import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { PresenceStore } from './store.js'
-import { channelId, userChannel, type Attach, type BeatReply, type Channel, type MemberRecord, type Membership, type Op } from './types.js'
+import { channelId, userChannel, type Attach, type BeatReply, type Channel, type MemberRecord, type Membership, type Op, type StateChange } from './types.js'
 
 export interface NodePresenceOptions {
   readonly nodeId: string
@@ -211,14 +211,9 @@ export class NodePresence implements Presence {
     return { version: (await this.#leaveOne(membership)).version }
   }
 
-  async setState(session: Session, ref: ChannelRef, states: States): Promise<{ readonly version: number }> {
+  async changeStates(session: Session, ref: ChannelRef, changes: readonly StateChange[]): Promise<StatesChanged> {
     const [local, membership] = this.#joined(session, ref)
-    return this.#states.inTurn(local, membership, this.#states.merge(states))
-  }
-
-  async removeState(session: Session, ref: ChannelRef, keys: readonly string[]): Promise<{ readonly version: number }> {
-    const [local, membership] = this.#joined(session, ref)
-    return this.#states.inTurn(local, membership, this.#states.without(keys))
+    return this.#states.inTurn(local, membership, changes)
   }
 
   async getState(ref: ChannelRef, userId: string): Promise<States> {

@@ -1,5 +1,6 @@
 import type { ChannelRef, States } from '../protocol/channel.js'
-import type { Attach, Channel, MemberRecord } from './types.js'
+import type { StatesChanged } from './state-writer.js'
+import type { Attach, Channel, MemberRecord, StateChange } from './types.js'
 
 /** Why a session of this node is over without the client having asked for it. The gateway drops its socket. */
 export type EndReason =
@@ -40,10 +41,12 @@ export interface Presence {
   join(session: Session, channel: ChannelRef, states?: States): Promise<{ readonly version: number; readonly member: MemberRecord }>
   /** Idempotent. */
   leave(session: Session, channel: ChannelRef): Promise<{ readonly version: number }>
-  /** Merges (`000.4`). CHANNEL_NOT_SUBSCRIBED, PRESENCE_STATE_COUNT_OVERFLOW. */
-  setState(session: Session, channel: ChannelRef, states: States): Promise<{ readonly version: number }>
-  /** Removes these keys, or all (`000.6`). CHANNEL_NOT_SUBSCRIBED. */
-  removeState(session: Session, channel: ChannelRef, keys: readonly string[]): Promise<{ readonly version: number }>
+  /**
+   * Changes the member's states, as one change that watchers are told of once, however many are asked for: each builds on
+   * the one before, and those that may not be made are left out and named. CHANNEL_NOT_SUBSCRIBED, CHANNEL_NOT_JOINED;
+   * PRESENCE_STATE_COUNT_OVERFLOW when none may be made.
+   */
+  changeStates(session: Session, channel: ChannelRef, changes: readonly StateChange[]): Promise<StatesChanged>
 
   /** From Redis. PRESENCE_USER_NOT_EXIST. */
   getState(channel: ChannelRef, userId: string): Promise<States>

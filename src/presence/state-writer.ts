@@ -1,12 +1,12 @@
 import type { States } from '../protocol/channel.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
-import { checkStateCount } from '../protocol/states.js'
+import { checkStateCount, withoutStates } from '../protocol/states.js'
 import { recordOfStates, sameStates } from '../replica/replica.js'
 import type { Settled } from './lane.js'
 import { superseded, type LocalSession } from './local-session.js'
 import type { LocalMembership } from './memberships.js'
-import type { Channel, Op } from './types.js'
+import type { Channel, Op, StateChange } from './types.js'
 
 /** How often a change is tried again when another session of the user changes the states at the same time. */
 const ATTEMPTS = 10
@@ -24,15 +24,45 @@ export interface StateWriterContext {
   onMissing(channel: Channel): void
 }
 
+/** What became of several changes that were made as one. */
+export interface StatesChanged {
+  readonly version: number
+  /** One for each change, in order: why it was left out, or null. */
+  readonly refused: readonly (RollcallError | null)[]
+}
+
 /** Changes of members' states: read, merge, write, and again when somebody else came between. */
 export class StateWriter {
   constructor(private readonly context: StateWriterContext) {}
 
-  /** After the changes that this session asked for before. */
-  inTurn(session: LocalSession, membership: LocalMembership, next: Next): Promise<{ readonly version: number }> {
+  /**
+   * Several changes as one, each on top of the one before it, after what this session asked for earlier. One that may not
+   * be made where it stands is left out; when none may, that is the rejection.
+   */
+  async inTurn(session: LocalSession, membership: LocalMembership, changes: readonly StateChange[]): Promise<StatesChanged> {
+    let refused: (RollcallError | null)[] = []
+    const next: Next = (current) => {
+      // Asked again after a conflict, it begins again.
+      refused = []
+      const states = changes.reduce((before, change) => {
+        try {
+          const after = this.change(change)(before)
+          refused.push(null)
+          return after
+        } catch (error) {
+          if (!(error instanceof RollcallError)) throw error
+          refused.push(error)
+          return before
+        }
+      }, current)
+      const [first] = refused
+      if (first != null && !refused.includes(null)) throw first
+      return states
+    }
     const running = membership.tail.then(() => this.write(session, membership, next))
     membership.tail = running.catch(() => undefined)
-    return running
+    const { version } = await running
+    return { version, refused }
   }
 
   /** Its first op is submitted before this returns. PRESENCE_STATE_COUNT_OVERFLOW, DUPLICATE_USER_ID, PRESENCE_OPERATION_FAILED. */
@@ -74,9 +104,7 @@ export class StateWriter {
     }
   }
 
-  /** What is there without these keys; without any, if none is named (`000.6`). */
-  without(keys: readonly string[]): Next {
-    const gone = new Set(keys)
-    return (current) => recordOfStates(gone.size === 0 ? [] : Object.entries(current).filter(([key]) => !gone.has(key)))
+  private change(change: StateChange): Next {
+    return 'set' in change ? this.merge(change.set) : (current) => withoutStates(current, change.remove)
   }
 }

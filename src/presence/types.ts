@@ -35,6 +35,9 @@ export interface Membership {
   readonly session: string
 }
 
+/** What a session asks of its member's states: merge these in (`000.4`), or remove these keys - all, if none is named (`000.6`). */
+export type StateChange = { readonly set: States } | { readonly remove: readonly string[] }
+
 /** A numbered connection of a session. The highest attach is the session's only valid one. */
 export type Attach = number
 

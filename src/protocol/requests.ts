@@ -63,6 +63,11 @@ export interface VersionReply {
   readonly version: number
 }
 
+export interface StatesReply extends VersionReply {
+  /** How many calls of this session were made as this one change because they came faster than the rate; absent: only this one. */
+  readonly coalesced?: number
+}
+
 export interface WhoNowReply {
   readonly totalOccupancy: number
   readonly occupants: readonly Occupant[]
@@ -86,8 +91,8 @@ type Ack<T> = (reply: Reply<T>) => void
 export interface ClientToServerEvents {
   subscribe: (request: SubscribeRequest, ack: Ack<VersionReply>) => void
   unsubscribe: (request: ChannelRequest, ack: Ack<object>) => void
-  setState: (request: SetStateRequest, ack: Ack<VersionReply>) => void
-  removeState: (request: RemoveStateRequest, ack: Ack<VersionReply>) => void
+  setState: (request: SetStateRequest, ack: Ack<StatesReply>) => void
+  removeState: (request: RemoveStateRequest, ack: Ack<StatesReply>) => void
   getState: (request: GetStateRequest, ack: Ack<Occupant>) => void
   whoNow: (request: WhoNowRequest, ack: Ack<WhoNowReply>) => void
   whereNow: (request: WhereNowRequest, ack: Ack<WhereNowReply>) => void

@@ -46,4 +46,18 @@ describe("one's own states", () => {
     own.settle(5)
     expect(own.states).toEqual({ a: '0', b: '1', c: '1' })
   })
+
+  test('calls that were made as one change have one version, and all of them count', () => {
+    const own = new OwnStates()
+    own.known({ a: '0' }, 1)
+    own.wrote(2, set({ b: '1' }))
+    own.settle(2)
+    own.wrote(2, set({ c: '1' }))
+    own.settle(2)
+    expect(own.states).toEqual({ a: '0', b: '1', c: '1' })
+    own.known({ a: 'old' }, 1)
+    expect(own.states).toEqual({ a: '0', b: '1', c: '1' })
+    own.known({ a: 'all' }, 2)
+    expect(own.states).toEqual({ a: 'all' })
+  })
 })

@@ -1,5 +1,6 @@
 import type { Action, Auth, Grant } from '../../auth/index.js'
 import type { Feeds } from '../../feeds/types.js'
+import type { Metrics } from '../../metrics/index.js'
 import type { Presence } from '../../presence/service.js'
 import type { Channel } from '../../presence/types.js'
 import type { ChannelRef } from '../../protocol/channel.js'
@@ -13,6 +14,7 @@ export interface HandlerContext {
   readonly feeds: Feeds
   readonly auth: Pick<Auth, 'verify'>
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'coalesced'>
 }
 
 /** Throws PERMISSION_DENIED. */

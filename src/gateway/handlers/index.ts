@@ -3,17 +3,18 @@ import type { Handlers } from '../requests.js'
 import type { HandlerContext } from './context.js'
 import { whereNow, whoNow } from './occupancy.js'
 import { resume } from './resume.js'
-import { getState, removeState, setState } from './state.js'
+import { getState, removeState, setState, stateCalls } from './state.js'
 import { subscribe, unsubscribe } from './subscribe.js'
 import { renewToken } from './token.js'
 
 /** Every request that a client can make, by its name on the wire. */
 export function createHandlers(context: HandlerContext, log: Logger): Handlers {
+  const callsOf = stateCalls(context)
   return {
     subscribe: subscribe(context),
     unsubscribe: unsubscribe(context),
-    setState: setState(context),
-    removeState: removeState(context),
+    setState: setState(context, callsOf),
+    removeState: removeState(context, callsOf),
     getState: getState(context),
     whoNow: whoNow(context),
     whereNow: whereNow(context),

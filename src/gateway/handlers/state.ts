@@ -3,32 +3,37 @@ import { parseGetState, parseRemoveState, parseSetState } from '../../protocol/p
 import type { ChannelRef } from '../../protocol/channel.js'
 import type { Connection } from '../connection.js'
 import type { Handler } from '../requests.js'
+import { StateCalls } from '../state-calls.js'
 import { demand, inTurn, subscriptionTo, type HandlerContext } from './context.js'
 
-export function setState(context: HandlerContext): Handler {
+/** The state changes of each connection wait together, whichever request they come by. */
+export function stateCalls(context: HandlerContext): (connection: Connection) => StateCalls {
+  const calls = new WeakMap<Connection, StateCalls>()
+  return (connection) => {
+    const known = calls.get(connection) ?? new StateCalls(connection, context)
+    calls.set(connection, known)
+    return known
+  }
+}
+
+export function setState(context: HandlerContext, callsOf: ReturnType<typeof stateCalls>): Handler {
   return {
     operation: 'presenceSetState',
-    async handle(connection, payload, respond) {
+    waits: true,
+    async handle(connection, payload, respond, slot) {
       const { states, ...channel } = parseSetState(payload, context.limits)
-      await inTurn(connection, channel, async () => {
-        assertWritable(connection, channel)
-        const { version } = await connection.write(context.presence.setState(connection.session, channel, states))
-        respond({ version })
-      })
+      respond(await callsOf(connection).change(channel, { set: states }, slot, () => assertWritable(connection, channel)))
     },
   }
 }
 
-export function removeState(context: HandlerContext): Handler {
+export function removeState(context: HandlerContext, callsOf: ReturnType<typeof stateCalls>): Handler {
   return {
     operation: 'presenceRemoveState',
-    async handle(connection, payload, respond) {
+    waits: true,
+    async handle(connection, payload, respond, slot) {
       const { keys, ...channel } = parseRemoveState(payload, context.limits)
-      await inTurn(connection, channel, async () => {
-        assertWritable(connection, channel)
-        const { version } = await connection.write(context.presence.removeState(connection.session, channel, keys))
-        respond({ version })
-      })
+      respond(await callsOf(connection).change(channel, { remove: keys }, slot, () => assertWritable(connection, channel)))
     },
   }
 }
