@@ -6,6 +6,8 @@ import type { GatewayDeps, GatewayServer } from './types.js'
 
 /** A transport that does not log in within this time is closed. */
 const LOGIN_MS = 20_000
+/** How long a polling transport that is being closed waits at most for the client's next request. */
+const FAREWELL_MS = 5_000
 
 /** The Socket.IO server with all its settings. `accepting` is asked for each new transport. */
 export function createServer({ server, config, adapter, presence }: GatewayDeps, accepting: () => boolean): GatewayServer {
@@ -23,6 +25,11 @@ export function createServer({ server, config, adapter, presence }: GatewayDeps,
     ...(adapter === undefined ? {} : { adapter }),
   }
   const io: GatewayServer = new Server(server, options)
+  // A polling client that has gone silent does not come for its farewell: Engine.IO would keep a timer for 30 s, and so
+  // the process, for each one.
+  io.engine.on('connection', ({ transport }: { readonly transport: { closeTimeout?: number } }) => {
+    transport.closeTimeout = Math.min(config.pingTimeoutMs, FAREWELL_MS)
+  })
   tagConnections(io, presence.nodeId)
   return io
 }
