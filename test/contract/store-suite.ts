@@ -1,25 +1,31 @@
-import { describe, expect, test } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { userChannel } from '../../src/presence/types.js'
-import { useTestScope } from '../support/scope.js'
+import { useFileScope, useTestScope } from '../support/scope.js'
 import type { RunningSetup, Setup } from './setups.js'
 import { Ear, first, of, room, states, TestNode, whenDue } from './test-node.js'
 
 /** What any store has to do, whatever Redis it runs on. */
 export function storeSuite(setup: Setup): void {
   describe(`the store on ${setup.name}`, () => {
+    const fileScope = useFileScope()
     const scope = useTestScope()
     const lobby = room('lobby')
+    let running: RunningSetup
 
-    async function cluster<const N extends string>(...ids: N[]): Promise<{ running: RunningSetup } & Record<N, TestNode>> {
-      const running = await setup.start(scope)
+    beforeAll(async () => {
+      running = await setup.start(fileScope)
+    }, 60_000)
+    beforeEach(() => running.flush())
+
+    async function cluster<const N extends string>(...ids: N[]): Promise<Record<N, TestNode>> {
       const nodes: Record<string, TestNode> = {}
       for (const id of ids) {
-        const store = await running.open(id)
+        const store = await running.open(scope, id)
         const node = new TestNode(id, store, store.partitionOf(lobby))
         await node.beat()
         nodes[id] = node
       }
-      return { running, ...(nodes as Record<N, TestNode>) }
+      return nodes
     }
 
     test('a join is one change with the next version, and the snapshot shows it', async () => {
@@ -60,7 +66,7 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('the last leave takes every key of the channel and of the user with it', async () => {
-      const { a, running } = await cluster('a')
+      const { a } = await cluster('a')
       const before = await running.command('DBSIZE')
       await a.join(lobby, 'ann')
       await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })
@@ -199,7 +205,7 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('a flush begins another life: batches of the old one are refused, versions go on rising', async () => {
-      const { a, running } = await cluster('a')
+      const { a } = await cluster('a')
       const before = await a.join(lobby, 'ann')
       const life = a.life
       await running.flush()
@@ -214,7 +220,7 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('after a loss: a leave waits for other sessions to be asserted, and a placeholder gives way to one', async () => {
-      const { a, b, running } = await cluster('a', 'b')
+      const { a, b } = await cluster('a', 'b')
       await a.join(lobby, 'ann')
       await b.join(lobby, 'bob')
       await running.flush()
@@ -233,7 +239,7 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('a channel with one of its keys gone is said to be lost, and an assert begins it anew', async () => {
-      const { a, running } = await cluster('a')
+      const { a } = await cluster('a')
       const joined = await a.join(lobby, 'ann')
       await running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
       expect((await a.store.audit(a.partition, [lobby])).rows).toEqual(['damaged'])
@@ -246,7 +252,7 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('I10: every key but the partition count has a lifetime', async () => {
-      const { a, running } = await cluster('a')
+      const { a } = await cluster('a')
       await a.join(lobby, 'ann')
       await a.join(lobby, 'bob')
       await a.suspend(lobby, 'bob', 60_000)
@@ -256,9 +262,9 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('a node with another partition count refuses to run', async () => {
-      const { running } = await cluster('a')
+      await cluster('a')
       await running.command('SET', 'rollcall:partitions', '7')
-      await expect(running.open('b')).rejects.toThrow(/set up with 7/)
+      await expect(running.open(scope, 'b')).rejects.toThrow(/set up with 7/)
     })
 
     test('a probe comes back behind everything that was published before it', async () => {
@@ -270,7 +276,7 @@ export function storeSuite(setup: Setup): void {
     })
 
     test('scripts that the server forgot are sent again', async () => {
-      const { a, running } = await cluster('a')
+      const { a } = await cluster('a')
       await running.command('SCRIPT', 'FLUSH')
       expect((await a.join(lobby, 'ann')).status).toBe('ok')
     })

@@ -147,7 +147,8 @@ export class RedisServer {
   }
 }
 
-function binary(): string {
+/** The redis-server (or valkey-server) that the tests run on. */
+export function binary(): string {
   const named = process.env.ROLLCALL_TEST_REDIS_SERVER
   if (named !== undefined && named !== '') return named
   const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin']

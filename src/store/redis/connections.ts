@@ -54,6 +54,7 @@ export class Connections {
   readonly #made: Client[] = []
   /** ioredis says of a refused connection only that it is closed; why stands in an event before. */
   #trouble: Error | null = null
+  #closed = false
 
   constructor(
     private readonly target: RedisTarget,
@@ -82,6 +83,7 @@ export class Connections {
   }
 
   close(): void {
+    this.#closed = true
     for (const client of this.#made.splice(0).reverse()) client.disconnect()
   }
 
@@ -123,7 +125,7 @@ export class Connections {
         })
       case 'cluster': {
         const { lazyConnect, enableAutoPipelining, ...redisOptions } = options
-        return new Cluster(
+        const cluster = new Cluster(
           place.nodes.map(({ host, port }) => ({ host, port })),
           {
             lazyConnect,
@@ -138,6 +140,14 @@ export class Connections {
             ...(enableAutoPipelining === undefined ? {} : { enableAutoPipelining }),
           },
         )
+        // A look at the map that is under way when the cluster is closed would plan the next one, for ever.
+        const refresh = cluster.refreshSlotsCache.bind(cluster)
+        cluster.refreshSlotsCache = (done) => {
+          refresh((error) => {
+            if (!this.#closed) done?.(error)
+          })
+        }
+        return cluster
       }
     }
   }

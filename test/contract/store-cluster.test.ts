@@ -1,0 +1,4 @@
+import { clusteredRedis } from './setups.js'
+import { storeSuite } from './store-suite.js'
+
+storeSuite(clusteredRedis)

@@ -1,0 +1,4 @@
+import { sentinelRedis } from './setups.js'
+import { storeSuite } from './store-suite.js'
+
+storeSuite(sentinelRedis)

@@ -1,0 +1,85 @@
+import { freePort } from './process.js'
+import { RedisServer } from './redis.js'
+import type { Scope } from './scope.js'
+import { eventually } from './wait.js'
+
+const SLOTS = 16_384
+/** How soon a master that does not answer is taken for dead, in milliseconds. */
+const NODE_TIMEOUT_MS = 1_500
+
+/** Three masters with a replica each, ended with the scope. */
+export class RedisCluster {
+  private constructor(
+    readonly masters: readonly RedisServer[],
+    readonly replicas: readonly RedisServer[],
+  ) {}
+
+  static async start(scope: Scope): Promise<RedisCluster> {
+    const busPorts = await Promise.all(Array.from({ length: 6 }, () => freePort()))
+    const servers: RedisServer[] = []
+    for (const bus of busPorts) {
+      servers.push(
+        await RedisServer.start(scope, {
+          args: [
+            ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-port', String(bus)],
+            ...['--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--repl-diskless-sync', 'yes', '--repl-diskless-sync-delay', '0'],
+            // A replica is to take over whatever it has missed, so that lost writes can be seen.
+            ...['--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no'],
+          ],
+        }),
+      )
+    }
+    const cluster = new RedisCluster(servers.slice(0, 3), servers.slice(3))
+    await cluster.#form(busPorts)
+    return cluster
+  }
+
+  get servers(): readonly RedisServer[] {
+    return [...this.masters, ...this.replicas]
+  }
+
+  /** As `REDIS_CLUSTER` has it. */
+  get addresses(): readonly string[] {
+    return this.servers.map(({ port }) => `127.0.0.1:${port}`)
+  }
+
+  /** Whether this server takes writes now. */
+  static async isMaster(server: RedisServer): Promise<boolean> {
+    return String(await server.command('ROLE')).startsWith('master')
+  }
+
+  /** The server of the cluster that has this key now. */
+  async serverOf(key: string): Promise<RedisServer> {
+    for (const server of this.servers) {
+      const answer = await server.command('EXISTS', key).catch((error: unknown) => String(error))
+      if (typeof answer === 'number' && (await RedisCluster.isMaster(server))) return server
+    }
+    throw new Error(`no server has ${key}`)
+  }
+
+  async #form(busPorts: readonly number[]): Promise<void> {
+    const [first] = this.masters
+    if (first === undefined) throw new Error('no server')
+    const share = Math.ceil(SLOTS / this.masters.length)
+    for (const [i, server] of this.servers.entries()) {
+      await server.command('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
+      if (i < this.masters.length) await server.command('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min(SLOTS, (i + 1) * share) - 1)
+    }
+    for (const [i, server] of this.servers.entries()) {
+      if (server !== first) await first.command('CLUSTER', 'MEET', '127.0.0.1', server.port, busPorts[i] ?? 0)
+    }
+    await eventually('all servers know each other', async () => {
+      const known = await Promise.all(this.servers.map((server) => server.command('CLUSTER', 'INFO')))
+      return known.every((info) => String(info).includes('cluster_known_nodes:6'))
+    })
+    for (const [i, replica] of this.replicas.entries()) {
+      const id = await this.masters[i]?.command('CLUSTER', 'MYID')
+      await eventually('a replica knows its master', async () => (await replica.command('CLUSTER', 'REPLICATE', String(id)).catch(() => '')) === 'OK')
+    }
+    await eventually('the cluster is whole and replicated', async () => {
+      const states = await Promise.all(this.servers.map((server) => server.command('CLUSTER', 'INFO')))
+      const links = await Promise.all(this.replicas.map((server) => server.command('INFO', 'replication')))
+      return states.every((info) => String(info).includes('cluster_state:ok')) && links.every((info) => String(info).includes('master_link_status:up'))
+    })
+  }
+}
