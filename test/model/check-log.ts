@@ -1,13 +1,19 @@
 import type { States } from '../../src/protocol/channel.js'
 import { describe, type SeenEvent } from '../support/event-log.js'
 import type { Breach, Invariant, Watched } from './evidence.js'
-import type { PresenceModel, Window } from './presence-model.js'
+import type { PresenceModel } from './presence-model.js'
 
 export interface LogRules {
   /** How long news may be under way, in milliseconds: an end is laid to what happened up to so long before. */
   readonly lagMs: number
-  /** Nothing was lost and nobody was skipped: a log with one SNAPSHOT has to tell of every end. */
+  /** Redis lost nothing: who watched all the time has heard of every end. */
   readonly complete: boolean
+}
+
+/** The window that the last end was laid to, and how many ends were by then. */
+interface Excuse {
+  readonly index: number
+  readonly count: number
 }
 
 interface Known {
@@ -35,7 +41,7 @@ class LogCheck {
   readonly #breaches: Breach[] = []
   readonly #known = new Map<string, Known>()
   /** For each user, windows of the model that ends were laid to already. */
-  readonly #used = new Map<string, { window: Window; index: number }>()
+  readonly #used = new Map<string, Excuse>()
   readonly #ends = new Map<string, number>()
   #snapshots = 0
   #startedAt = Infinity
@@ -66,7 +72,7 @@ class LogCheck {
       if (span !== undefined) this.#version = Math.max(this.#version, span.version)
     }
     if (this.watched.current && this.#snapshots === 0) this.#say('I5', 'no SNAPSHOT')
-    if (this.rules.complete && this.#snapshots === 1) this.#checkCounts()
+    if (this.rules.complete && this.watched.whole && this.#snapshots === 1) this.#checkCounts()
     return { breaches: this.#breaches, view: new Map([...this.#known].map(([user, { states }]) => [user, states])), events }
   }
 
@@ -151,17 +157,15 @@ class LogCheck {
     }
   }
 
-  /** A window of the model in which this end can have happened, and to which no other end was laid. */
-  #excuse(user: string, since: number, at: number): { window: Window; index: number } | null {
+  /** A window of the model in which this end can have happened, and to which not as many were laid as happened in it. */
+  #excuse(user: string, since: number, at: number): Excuse | null {
     const used = this.#used.get(user)
     const windows = this.model.windows(this.watched.channel, user)
     for (const [index, window] of windows.entries()) {
       if (window.from > at) break
-      // Before the first join nobody ends, unless a join of unknown outcome was carried out.
-      if (window.from === -Infinity && window.until < Infinity && !window.murky) continue
-      if (window.until <= since - this.rules.lagMs) continue
-      if (used !== undefined && (used.index > index || (used.index === index && !window.murky && !used.window.murky))) continue
-      return { window, index }
+      if (window.until <= since - this.rules.lagMs || index < (used?.index ?? 0)) continue
+      const count = used?.index === index ? used.count + 1 : 1
+      if (count <= window.ends) return { index, count }
     }
     return null
   }

@@ -50,7 +50,7 @@ const BOB = [[1_110, told('REMOTE_JOIN', 3, 'bob')], [5_010, told('REMOTE_LEAVE'
 const RIGHT = [START, ANN[0], BOB[0], ANN[1], BOB[1], BOB[2]] as const
 
 function watchedWith(log: EventLog, more: Partial<Watched> = {}): Watched {
-  return { name: 'the watcher', user: 'eve', channel: CHANNEL, log, current: true, ...more }
+  return { name: 'the watcher', user: 'eve', channel: CHANNEL, log, current: true, whole: true, ...more }
 }
 
 function evidence(more: Partial<Evidence> = {}): Evidence {
@@ -214,6 +214,6 @@ describe('the model', () => {
     model.joining('ann-1', CHANNEL, 8_500)(8_510)
     expect([...model.states(CHANNEL, 'ann', NOW)]).toEqual([])
     model.unknown('ann-1', CHANNEL, 8_100)
-    expect(model.windows(CHANNEL, 'ann').at(-1)).toMatchObject({ murky: true, definite: false })
+    expect(model.windows(CHANNEL, 'ann').at(-1)).toMatchObject({ ends: Infinity, definite: false })
   })
 })

@@ -23,6 +23,8 @@ export interface Watched {
   readonly log: EventLog
   /** Whether it is subscribed and connected now: then its view is compared. */
   readonly current: boolean
+  /** It subscribed once and never left, so a log with one SNAPSHOT has to tell of everything since. */
+  readonly whole: boolean
   /** The SDK's live view. Whoever has none is taken to know what its log adds up to. */
   readonly view?: ReadonlyMap<string, States>
 }

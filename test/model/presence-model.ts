@@ -41,8 +41,8 @@ interface Place {
 export interface Window {
   readonly from: At
   readonly until: At
-  /** Something in it had an unknown outcome: the user may have come and gone several times. */
-  readonly murky: boolean
+  /** How many ends others may hear of that happened in it; without a limit where something had an unknown outcome. */
+  readonly ends: number
   /** All sessions were known to have left, for a while: others have to hear of exactly one end. */
   readonly definite: boolean
 }
@@ -154,14 +154,17 @@ export class PresenceModel {
   /** Spans in which the user need not be there, in order; the first begins before all time. */
   windows(channel: string, user: string): readonly Window[] {
     const place = this.#places.get(channel)?.get(user)
-    if (place === undefined) return [{ from: -Infinity, until: Infinity, murky: false, definite: false }]
+    if (place === undefined) return [{ from: -Infinity, until: Infinity, ends: 0, definite: false }]
     const windows: Window[] = []
     let from = -Infinity
     for (const span of [...this.#certain(channel, user), { from: Infinity, until: Infinity }]) {
       const until = span.from
       if (until > from) {
         const murky = place.murky.some((at) => at >= from && at <= until)
-        windows.push({ from, until, murky, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
+        const asked = place.claims.filter(({ endAsked }) => endAsked >= from && endAsked <= until).length
+        // A time-out is an end that nobody asked for.
+        const ends = murky ? Infinity : Math.max(asked, from > -Infinity ? 1 : 0)
+        windows.push({ from, until, ends, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
       }
       from = span.until
     }

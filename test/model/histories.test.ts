@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises'
+
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+
+import { useFileScope } from '../support/scope.js'
+import { failure, openStage, runHistory, type Stage } from './history.js'
+import { plans, type Plan } from './plan.js'
+
+/**
+ * `ROLLCALL_HISTORIES` runs as many histories (short: 24), `ROLLCALL_SEED` the same ones again. A failure prints the
+ * seed and the steps.
+ */
+const COUNT = Number(process.env.ROLLCALL_HISTORIES ?? 24)
+const SEED = Number(process.env.ROLLCALL_SEED ?? Math.floor(Math.random() * 2 ** 31))
+/** Histories that run side by side: what each waits for is time. */
+const AT_ONCE = 6
+const EACH_MS = 20_000
+
+const scope = useFileScope()
+let stage: Stage
+beforeAll(async () => {
+  stage = await openStage(scope)
+}, 30_000)
+
+describe('random histories: everybody agrees in the end, and was told nothing wrong on the way', () => {
+  test(
+    `${COUNT} histories of seed ${SEED}`,
+    async () => {
+      const list = fc.sample(plans, { seed: SEED, numRuns: COUNT })
+      let events = 0
+      for (let from = 0; from < list.length; from += AT_ONCE) {
+        await Promise.all(
+          list.slice(from, from + AT_ONCE).map(async (plan, index) => {
+            const verdict = await runHistory(stage, plan, `h${from + index}`)
+            events += verdict.events
+            if (verdict.breaches.length > 0) throw failure(plan, verdict.breaches, `${SEED}, history ${from + index}`)
+          }),
+        )
+      }
+      expect(events).toBeGreaterThan(COUNT)
+    },
+    EACH_MS * Math.ceil(COUNT / AT_ONCE) + 10_000,
+  )
+})
+
+test('histories that failed once', async () => {
+  const kept = JSON.parse(await readFile(new URL('./regressions.json', import.meta.url), 'utf8')) as readonly { readonly why: string; readonly plan: Plan }[]
+  for (const [index, { why, plan }] of kept.entries()) {
+    const { breaches } = await runHistory(stage, plan, `kept-${index}`)
+    if (breaches.length > 0) throw failure(plan, breaches, `kept: ${why}`)
+  }
+}, 120_000)

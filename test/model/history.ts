@@ -1,0 +1,160 @@
+import { startNode, type TestNode } from '../support/node.js'
+import { Link } from '../support/link.js'
+import { connectPlain } from '../support/plain.js'
+import { RedisServer } from '../support/redis.js'
+import { Scope } from '../support/scope.js'
+import { elapse } from '../support/wait.js'
+import { Actor } from './actor.js'
+import { check, print, type Verdict } from './checker.js'
+import { collect } from './collect.js'
+import { Ears } from './ears.js'
+import type { Breach, Evidence, Watched } from './evidence.js'
+import { CHANNELS, CLIENTS, NODES, type Plan, type Step } from './plan.js'
+import { PresenceModel } from './presence-model.js'
+
+const TIMEOUT_MS = 1_000
+/** Within this after the last step everybody has to agree: detection, presenceTimeout, two sweeps, and the machine. */
+export const QUIET_MS = 8_000
+const RULES = { lagMs: 1_500, complete: true }
+
+/** Nodes on a Redis of their own, on which many histories run, each with users and channels of its own. */
+export interface Stage {
+  readonly redis: RedisServer
+  readonly nodes: readonly TestNode[]
+}
+
+export async function openStage(scope: Scope): Promise<Stage> {
+  const redis = await RedisServer.start(scope)
+  const options = { redisUrl: redis.url, heartbeatMs: 200, heartbeatTtlMs: 1_500, presenceTimeoutMs: TIMEOUT_MS, pingIntervalMs: 1_000, pingTimeoutMs: 1_000 }
+  const nodes = await Promise.all(Array.from({ length: NODES }, () => startNode(scope, options)))
+  return { redis, nodes }
+}
+
+/** Runs one history, waits until all is quiet, and holds what was seen against the model. `name` makes it one of its own. */
+export async function runHistory(stage: Stage, plan: Plan, name: string): Promise<Verdict> {
+  const scope = new Scope()
+  try {
+    return await new History(stage, scope, name).run(plan)
+  } finally {
+    await scope.close()
+  }
+}
+
+class History {
+  readonly #model = new PresenceModel()
+  readonly #channels: readonly string[]
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #breaches: Breach[] = []
+  #links: readonly Link[] = []
+  #actors: readonly Actor[] = []
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly scope: Scope,
+    private readonly name: string,
+  ) {
+    this.#channels = CHANNELS.map((channel) => `${channel}-${name}`)
+  }
+
+  async run(plan: Plan): Promise<Verdict> {
+    const { redis, nodes } = this.stage
+    const ears = await Ears.open(this.scope, redis.port, this.#channels)
+    const quiet = await this.#quietWatchers()
+    this.#links = await Promise.all(CLIENTS.map((_, index) => Link.open(this.scope, at(nodes, index % NODES))))
+    this.#actors = CLIENTS.map(
+      ({ user, tab }, index) =>
+        new Actor(this.scope, this.#model, { user: `${user}-${this.name}`, tab, urls: [at(this.#links, index)], timeoutMs: TIMEOUT_MS, detectionMs: 0 }),
+    )
+    await Promise.all(this.#actors.map((actor) => actor.login()))
+    for (const step of plan) {
+      const done = this.#do(step)
+      this.#running.add(done)
+      void done.then(() => this.#running.delete(done))
+      if (step.wait) await done
+    }
+    while (this.#running.size > 0) await Promise.all(this.#running)
+    for (const actor of this.#actors) await actor.settle(QUIET_MS)
+    return this.#untilAgreed(ears, quiet)
+  }
+
+  /** Plain clients who only watch, one for each channel: they see the wire as it is, with what each packet covers. */
+  async #quietWatchers(): Promise<() => readonly Watched[]> {
+    const watchers = await Promise.all(
+      this.#channels.map(async (channel, index) => {
+        const plain = await connectPlain(this.scope, `plain-${channel}`, at(this.stage.nodes, index % NODES), { transports: ['websocket'] })
+        const watcher = plain.watcher(channel)
+        await plain.must('subscribe', { channelName: channel, channelType: 'MESSAGE', beQuiet: true })
+        return { plain, channel, watcher }
+      }),
+    )
+    return () => watchers.map(({ plain, channel, watcher }) => ({ name: `the plain watcher of ${channel}`, user: plain.user, channel, log: watcher.log, current: plain.socket.connected, whole: true }))
+  }
+
+  async #do({ do: what, who, channel: place, node, ms }: Step): Promise<void> {
+    const [actor, link, channel] = [at(this.#actors, who), at(this.#links, who), at(this.#channels, place)]
+    try {
+      switch (what) {
+        case 'join':
+          return await actor.join(channel)
+        case 'watchless':
+          return await actor.join(channel, false)
+        case 'leave':
+          return await actor.leave(channel)
+        case 'set':
+          return await actor.set(channel)
+        case 'remove':
+          return await actor.remove(channel)
+        case 'pair':
+          await Promise.all(this.#actors.filter(({ user }) => user === actor.user).map((tab) => tab.set(channel)))
+          return
+        case 'cut':
+          actor.cut(Date.now())
+          link.cut()
+          await elapse(ms)
+          link.restore(at(this.stage.nodes, node))
+          return
+        case 'logout':
+          return await actor.logout()
+        case 'login':
+          return await actor.login()
+      }
+    } catch (error) {
+      // A login while the wire is cut fails, and so it may; it is not logged in then.
+      if (what !== 'login') this.#breaches.push({ invariant: 'I1', where: actor.name, what: `${what} failed: ${String(error)}` })
+    }
+  }
+
+  async #untilAgreed(ears: Ears, quiet: () => readonly Watched[]): Promise<Verdict> {
+    const deadline = Date.now() + QUIET_MS
+    for (;;) {
+      const verdict = check(await this.#evidence(ears, quiet), RULES)
+      const breaches = [...verdict.breaches, ...this.#breaches, ...this.#actors.flatMap((actor) => actor.breaches)]
+      if (breaches.length === 0 || Date.now() > deadline) return { ...verdict, breaches }
+      await elapse(100)
+    }
+  }
+
+  async #evidence(ears: Ears, quiet: () => readonly Watched[]): Promise<Evidence> {
+    const users = [...new Set(this.#actors.map(({ user }) => user))]
+    const held = await collect(this.stage.redis, this.stage.nodes.map(({ port }) => port), this.#channels, users)
+    return {
+      ...held,
+      at: Date.now(),
+      model: this.#model,
+      watched: [...this.#actors.flatMap((actor) => actor.watched()), ...quiet()],
+      connected: this.#actors.flatMap((actor) => actor.connected()),
+      published: ears.published,
+    }
+  }
+}
+
+/** For a failure: what broke, and how to run it again. */
+export function failure(plan: Plan, breaches: readonly Breach[], seed: number | string): Error {
+  return new Error(`${print(breaches)}\n\nseed ${seed}; to keep it, add to test/model/regressions.json:\n${JSON.stringify(plan)}`)
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const item = list[index]
+  if (item === undefined) throw new Error(`no item ${index}`)
+  return item
+}
