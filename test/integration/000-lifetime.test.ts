@@ -93,6 +93,47 @@ describe('000.10 state dies with the stay', () => {
   })
 })
 
+test('000.10 who returns when one channel has ended for it, and the session has not yet, brings the state along there', async () => {
+  const channel = uniqueChannel()
+  const watching = await connect(scope, 'watcher', cluster.b)
+  const watcher = await watch(watching, channel)
+  const link = await Link.open(scope, cluster.a)
+  const user = `tony-${channel}`
+  const tony = await connect(scope, user, link, { presenceTimeout: 1_000 })
+  const links = new LinkLog(user, tony)
+  await tony.subscribe(channel)
+  await tony.presence.setState(channel, 'MESSAGE', STATES)
+  await expectJoin(watcher, user)
+  await expectState(watcher, user, STATES)
+
+  link.cut()
+  // Partitions are swept one by one. Here that of the session itself comes last, as it may at any time.
+  await postpone(user, 60)
+  await expectTimeout(watcher, user)
+  link.restore()
+  await links.until('CONNECTED')
+
+  await expectJoin(watcher, user)
+  await expectState(watcher, user, STATES)
+  expect(await statesOf(watching, user, channel)).toEqual(STATES)
+  await tony.logout()
+  await expectLeave(watcher, user)
+  expectWholeStays(watcher)
+})
+
+/** Moves the deadline of a user's session, and of nothing else, by so many seconds. */
+async function postpone(user: string, seconds: number): Promise<void> {
+  const { redis } = cluster
+  await eventually(`the session of ${user} is due`, async () => {
+    for (const key of await redis.keys('rollcall:{*}:due')) {
+      for (const member of (await redis.command('ZRANGE', key, 0, -1)) as string[]) {
+        if (member.startsWith(`dev:USER:${user}\0`)) return redis.command('ZINCRBY', key, seconds * 1_000_000, member)
+      }
+    }
+    return undefined
+  })
+}
+
 describe('000.11 a dropped connection', () => {
   /** Drops Tony's connection and somebody else's, who does not come back: that one's timeout is the clock of the test. */
   async function dropAndReturn(cut: (link: Link) => void) {

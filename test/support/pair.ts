@@ -14,5 +14,9 @@ export async function spawnPair(scope: Scope, env: Env = {}, redisOptions: Redis
   const redis = await RedisServer.start(scope, redisOptions)
   const all = { REDIS_URL: redis.url, ...env }
   const [a, b] = await Promise.all([spawnNode(scope, all), spawnNode(scope, all)])
+  scope.defer('what the nodes have written', async () => {
+    const staying = (await redis.keysThatStay()).filter((key) => key !== 'rollcall:partitions')
+    if (staying.length > 0) throw new Error(`keys without a time to live: ${staying.join(', ')}`)
+  })
   return { redis, a, b, env: all }
 }
