@@ -69,7 +69,17 @@ export class Connections {
 
   /** For subscriptions: silent by nature, so without a time limit; it is probed instead. */
   subscriber(name: string): Client {
-    return this.#make({ name })
+    const client = this.#make({ name })
+    const subscribe = client.ssubscribe.bind(client)
+    Object.assign(client, {
+      ssubscribe: (...channels: string[]) => {
+        const subscribing = subscribe(...channels)
+        // ioredis subscribes again by itself and looks at no outcome: one that fails must not end the process.
+        subscribing.catch(() => undefined)
+        return subscribing
+      },
+    })
+    return client
   }
 
   /** Rejects when one of them cannot be opened. */
