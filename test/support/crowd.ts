@@ -3,7 +3,7 @@ import type { NodeAddress } from './node.js'
 import type { Scope } from './scope.js'
 
 /** How many connections are opened at the same time. */
-const AT_ONCE = 100
+const AT_ONCE = 50
 
 /**
  * Many light clients: websocket only, one connection each, spread over the nodes in turn. Users are named by their
