@@ -49,7 +49,10 @@ export function changesOf(event: PresenceEvent): readonly Change[] {
   }
 }
 
-/** A net summary has no order of its own: who went is gone, who came is there, and then the states as they ended up. */
+/**
+ * A net summary has no order of its own: who went is gone, who came is there, and then the states as they ended up. Nor
+ * does it say when somebody joined: the time of the summary is near it.
+ */
 function intervalChanges({ interval, version, timestamp: at }: PresenceEvent): readonly Change[] {
   if (interval === null) return []
   return [

@@ -55,9 +55,9 @@ export interface NodeOptions {
   /** @default ['polling', 'websocket'] */
   transports?: readonly Transport[] | undefined
 
-  /** Up to this many members a channel announces each change on its own. @default 1000 */
+  /** Up to this many members a channel announces each change on its own; above it, until 80 % are left, it is summed up. @default 1000 */
   announceMax?: number | undefined
-  /** Above it: one summary in this many ms. @default 2000 */
+  /** How long a summary covers, in ms. @default 2000 */
   intervalMs?: number | undefined
   /** Changes within this window, in ms, share a packet. @default 20 */
   flushMs?: number | undefined

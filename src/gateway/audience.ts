@@ -1,33 +1,16 @@
 import type { Feed, Missed } from '../feeds/types.js'
-import type { PacketSpan, PresenceEvent } from '../protocol/events.js'
 import type { ChangeBatch, Effect } from '../replica/replica.js'
-import { announce, isOwn, outOfService, refOf, snapshotOf, type Announcement, type Packet } from './presence-events.js'
-
-/** A socket as the fan-out sees it. */
-export interface Watcher {
-  /** The socket's id. */
-  readonly id: string
-  readonly userId: string
-  readonly sessionId: string
-  /** Bytes that wait to be sent to it. */
-  readonly backlogBytes: number
-}
-
-/** How packets leave: each call encodes its packet once, however many sockets get it. */
-export interface Outlet {
-  toRoom(room: string, except: readonly string[], packet: Packet): void
-  toSockets(ids: readonly string[], packet: Packet): void
-  join(id: string, room: string): void
-  leave(id: string, room: string): void
-}
-
-/** What of the node's metrics the fan-out counts. */
-export type FanoutMetrics = Readonly<Record<'packets' | 'events' | 'snapshots' | 'skipped', { inc(by?: number): void }>>
+import { sumsUp } from './interval.js'
+import { outOfService, snapshotOf, type Packet } from './presence-events.js'
+import { tellMissed, tellNet, tellSingly, type FanoutMetrics, type Stretch, type Telling } from './telling.js'
+import { Watchers, type Outlet, type Watcher } from './watchers.js'
 
 export interface AudienceOptions {
   readonly room: string
   readonly outlet: Outlet
   readonly flushMs: number
+  readonly announceMax: number
+  readonly intervalMs: number
   readonly backlogBytes: number
   readonly metrics: FanoutMetrics
   /** Somebody is owed a SNAPSHOT: call {@link Audience.settle} soon, and again while it answers false. */
@@ -37,23 +20,29 @@ export interface AudienceOptions {
 /**
  * The watchers of one feed on this node.
  *
- * A watcher is either live - it is in the room and stands where the last packet to the room ended, all of them at the
- * same position - or it is owed one SNAPSHOT, because it is new here, or was too slow, and gets nothing else until then.
+ * A watcher is either live - it is told what happens from its position on - or it is owed one SNAPSHOT, because it is
+ * new here, or was too slow, and gets nothing else until then.
  *
- * Packets: the first change leaves at once and opens a window of `flushMs`; what happens within it leaves as one packet
- * when it ends. (Summaries instead of single changes, for channels with many members, would be another `#flush`.)
+ * Changes are announced in one of two ways:
+ * - One by one, up to `announceMax` members. The first leaves at once and opens a window of `flushMs`; what happens
+ *   within it leaves as one packet when it ends. All live watchers stand at the same position.
+ * - Summed up, above it. The first opens an interval of `intervalMs`; at its end everybody gets one INTERVAL with the net,
+ *   or nobody gets anything where there is none. Who begins within an interval gets a SNAPSHOT of that moment, and at
+ *   the end an INTERVAL of the rest: cutting the interval short for everybody would make one for each newcomer.
  */
 export class Audience {
-  readonly #live = new Map<string, Watcher>()
+  readonly #live: Watchers
   readonly #owed = new Map<string, Watcher>()
-  readonly #liveByUser = new Map<string, Set<Watcher>>()
   readonly #options: AudienceOptions
+  readonly #telling: Telling
+  #sumsUp: boolean
   #pending: Effect[] = []
-  /** Where the live watchers stand. */
+  /** Where the live watchers in the room stand. */
   #sent: number
   /** The end of the last batch; what is between is pending, or was nobody's concern. */
   #moved: number
-  #window: NodeJS.Timeout | null = null
+  /** Ends the window, or the interval. */
+  #timer: NodeJS.Timeout | null = null
   /** The SNAPSHOT of a version is built once. */
   #snapshot: Packet | null = null
 
@@ -62,7 +51,10 @@ export class Audience {
     options: AudienceOptions,
   ) {
     this.#options = options
+    this.#live = new Watchers(options.room, options.outlet)
+    this.#telling = { feed, live: this.#live, outlet: options.outlet, metrics: options.metrics }
     this.#sent = this.#moved = feed.replica.version
+    this.#sumsUp = this.#shallSumUp(false)
   }
 
   get size(): number {
@@ -82,38 +74,51 @@ export class Audience {
       this.#options.onOwed(this)
       return
     }
-    this.#level()
-    if (missed.version !== missed.previous) {
-      this.#tell(watcher, announce(refOf(feed.channel), feed.replica.life, missed.previous, missed.effects), this.#span(missed.previous))
-    }
+    this.#makeReady()
+    if (missed.version !== missed.previous) tellMissed(this.#telling, watcher, missed, { summed: this.#sumsUp })
     this.#enter(watcher)
   }
 
   detach(id: string): void {
     this.#owed.delete(id)
-    const watcher = this.#live.get(id)
-    if (watcher !== undefined) this.#exit(watcher)
+    this.#live.delete(id)
   }
 
   /** Takes in what a batch did to the replica. */
   moved(batch: ChangeBatch, effects: readonly Effect[]): void {
+    const before = this.#sumsUp
+    const after = this.#shallSumUp(before)
     this.#snapshot = null
+    // What happened below the threshold is announced one by one.
+    if (after && !before && this.#pending.length > 0) this.#announce()
     this.#moved = batch.version
+    if (after !== before) this.#stopTimer()
+    this.#sumsUp = after
     if (this.#live.size === 0) {
-      this.#sent = this.#moved
+      this.#makeReady()
+      return
+    }
+    this.#pending.push(...effects)
+    if (before && !after) {
+      // The last INTERVAL. From here on all stand at one position.
+      this.#sumUp({ evenIfEmpty: this.#live.ahead > 0 })
+      this.#startTimer()
       return
     }
     // A batch without effects moves no one by itself; the next packet spans it.
-    if (effects.length === 0) return
-    this.#pending.push(...effects)
-    if (this.#window === null) this.#flushAndWait()
+    if (effects.length === 0 || this.#timer !== null) return
+    if (!after) this.#announce()
+    this.#startTimer()
   }
 
   /** The replica was replaced: whoever watches needs one SNAPSHOT, and what was pending is in it. */
   replaced(): void {
     this.#snapshot = null
     this.#pending = []
+    this.#stopTimer()
     this.#sent = this.#moved = this.feed.replica.version
+    this.#sumsUp = this.#shallSumUp(this.#sumsUp)
+    this.#live.gather()
     this.#shedSlow()
     if (this.#live.size === 0) return
     const packet = this.#currentSnapshot()
@@ -136,7 +141,7 @@ export class Audience {
     if (!this.feed.fresh) return this.#owed.size === 0
     const ready = [...this.#owed.values()].filter((watcher) => this.#keepsUp(watcher))
     if (ready.length > 0) {
-      this.#level()
+      this.#makeReady()
       this.#options.outlet.toSockets(
         ready.map(({ id }) => id),
         this.#currentSnapshot(),
@@ -151,65 +156,76 @@ export class Audience {
   }
 
   close(): void {
-    if (this.#window !== null) clearTimeout(this.#window)
-    this.#window = null
+    this.#stopTimer()
     this.#pending = []
-    for (const watcher of this.#live.values()) this.#exit(watcher)
+    for (const { id } of this.#live) this.#live.delete(id)
     this.#owed.clear()
   }
 
-  #flushAndWait(): void {
-    this.#flush()
-    if (this.#options.flushMs === 0) return
-    this.#window = setTimeout(() => {
-      this.#window = null
-      if (this.#pending.length > 0) this.#flushAndWait()
-    }, this.#options.flushMs)
+  #shallSumUp(before: boolean): boolean {
+    return sumsUp(before, this.feed.replica.members.size, this.#options.announceMax)
   }
 
-  /** Sends what is pending, so that the live watchers stand where the replica does. */
-  #flush(): void {
-    this.#shedSlow()
-    const pending = this.#pending
-    this.#pending = []
-    const span = this.#span(this.#sent)
-    this.#sent = this.#moved
-    if (this.#live.size === 0) return
-
-    const announcements = announce(refOf(this.feed.channel), span.life, span.previous, pending)
-    const apart = this.#concernedBy(pending)
-    const events = announcements.flatMap((announcement) => announcement.events)
-    if (apart.size < this.#live.size) this.#options.outlet.toRoom(this.#options.room, [...apart].map(({ id }) => id), { events, span })
-    for (const watcher of apart) this.#tell(watcher, announcements, span)
-    this.#options.metrics.packets.inc(this.#live.size)
-    this.#options.metrics.events.inc(events.length * this.#live.size)
-  }
-
-  /** Brings the live watchers to the replica's position before somebody else begins there. */
-  #level(): void {
-    if (this.#live.size > 0 && this.#sent !== this.#moved) this.#flush()
-    else this.#sent = this.#moved
-  }
-
-  /** One watcher's own version of a packet; it may be left with no event, but its position moves. */
-  #tell(watcher: Watcher, announcements: readonly Announcement[], span: PacketSpan): void {
-    const events: PresenceEvent[] = announcements.filter(({ effect }) => !isOwn(effect, watcher)).flatMap((announcement) => announcement.events)
-    this.#options.outlet.toSockets([watcher.id], { events, span })
-  }
-
-  /** The live watchers who may not see all of these effects. Costs what is concerned, not what watches. */
-  #concernedBy(effects: readonly Effect[]): Set<Watcher> {
-    const concerned = new Set<Watcher>()
-    for (const effect of effects) {
-      for (const watcher of this.#liveByUser.get(effect.member.userId) ?? []) {
-        if (isOwn(effect, watcher)) concerned.add(watcher)
+  #startTimer(): void {
+    const ms = this.#sumsUp ? this.#options.intervalMs : this.#options.flushMs
+    if (ms === 0) return
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      if (this.#pending.length === 0) return
+      if (this.#sumsUp) this.#sumUp({ evenIfEmpty: false })
+      else {
+        this.#announce()
+        this.#startTimer()
       }
-    }
-    return concerned
+    }, ms)
   }
 
-  #span(previous: number): PacketSpan {
-    return { ...refOf(this.feed.channel), life: this.feed.replica.life, previous, version: this.#moved }
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  /** Before somebody begins at the replica's position: who is announced everything one by one is brought there, too. */
+  #makeReady(): void {
+    if (this.#live.size > 0) {
+      if (!this.#sumsUp) this.#level()
+      return
+    }
+    this.#pending = []
+    this.#sent = this.#moved
+  }
+
+  /** Brings all live watchers to the replica's position. */
+  #level(): void {
+    if (this.#live.size === 0 || this.#sent === this.#moved) return
+    if (!this.#sumsUp) {
+      this.#announce()
+      return
+    }
+    this.#stopTimer()
+    this.#sumUp({ evenIfEmpty: true })
+  }
+
+  /** Tells the room what is pending, change by change. */
+  #announce(): void {
+    tellSingly(this.#telling, this.#take())
+    this.#sent = this.#moved
+  }
+
+  /**
+   * Ends the interval: everybody is told the net since it was told last, and stands where the replica does. Where nobody
+   * has anything to be told nothing is sent, and the next packet spans it - unless all have to stand at one position now.
+   */
+  #sumUp({ evenIfEmpty }: { readonly evenIfEmpty: boolean }): void {
+    if (tellNet(this.#telling, this.#take(), { evenIfEmpty })) this.#sent = this.#moved
+  }
+
+  /** What is pending, for those who keep up. */
+  #take(): Stretch {
+    this.#shedSlow()
+    const effects = this.#pending
+    this.#pending = []
+    return { previous: this.#sent, version: this.#moved, effects }
   }
 
   #currentSnapshot(): Packet {
@@ -224,9 +240,9 @@ export class Audience {
   /** A slow client costs itself only: it leaves the room and is owed a SNAPSHOT (I11). */
   #shedSlow(): void {
     let shed = false
-    for (const watcher of this.#live.values()) {
+    for (const watcher of this.#live) {
       if (this.#keepsUp(watcher)) continue
-      this.#exit(watcher)
+      this.#live.delete(watcher.id)
       this.#owed.set(watcher.id, watcher)
       this.#options.metrics.skipped.inc()
       shed = true
@@ -235,18 +251,6 @@ export class Audience {
   }
 
   #enter(watcher: Watcher): void {
-    this.#live.set(watcher.id, watcher)
-    const ofUser = this.#liveByUser.get(watcher.userId)
-    if (ofUser === undefined) this.#liveByUser.set(watcher.userId, new Set([watcher]))
-    else ofUser.add(watcher)
-    this.#options.outlet.join(watcher.id, this.#options.room)
-  }
-
-  #exit(watcher: Watcher): void {
-    this.#live.delete(watcher.id)
-    const ofUser = this.#liveByUser.get(watcher.userId)
-    ofUser?.delete(watcher)
-    if (ofUser?.size === 0) this.#liveByUser.delete(watcher.userId)
-    this.#options.outlet.leave(watcher.id, this.#options.room)
+    this.#live.add(watcher, this.#sent === this.#moved ? null : this.#moved)
   }
 }

@@ -1,6 +1,8 @@
 import type { Feed, FeedListener, Missed } from '../feeds/types.js'
 import type { ChangeBatch, Effect } from '../replica/replica.js'
-import { Audience, type FanoutMetrics, type Outlet, type Watcher } from './audience.js'
+import { Audience } from './audience.js'
+import type { FanoutMetrics } from './telling.js'
+import type { Outlet, Watcher } from './watchers.js'
 
 /** How often a watcher that could not take its SNAPSHOT is looked at again. */
 const RETRY_MS = 100
@@ -9,7 +11,11 @@ const RESYNC_SPREAD_MS = 1_000
 
 export interface FanoutOptions {
   readonly outlet: Outlet
+  /** Changes within this window share a packet, in ms. */
   readonly flushMs: number
+  /** Above this many members a channel's changes are summed up, once in `intervalMs`. */
+  readonly announceMax: number
+  readonly intervalMs: number
   readonly backlogBytes: number
   readonly metrics: FanoutMetrics
 }

@@ -33,7 +33,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const io = createServer(deps, () => accepting)
   const cutUpgrades = trackUpgrades(deps.server, io)
   const connections = new Connections()
-  const fanout = new Fanout({ outlet: createOutlet(io), flushMs: config.flushMs, backlogBytes: config.limits.backlogBytes, metrics })
+  const { flushMs, announceMax, intervalMs, limits } = config
+  const fanout = new Fanout({ outlet: createOutlet(io), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
   const requests = new Requests({ handlers: createHandlers({ presence, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
   const kicks = new Kicks(io, connections, log)
 

@@ -1,4 +1,4 @@
-import type { Outlet } from './audience.js'
+import type { Outlet } from './watchers.js'
 import type { GatewayServer } from './types.js'
 
 /** Packets leave through this node's rooms: Socket.IO encodes each once. Nothing of it goes to other nodes. */

@@ -1,6 +1,6 @@
 import type { Channel } from '../presence/types.js'
 import type { ChannelRef, ChannelType } from '../protocol/channel.js'
-import type { PacketSpan, Position, PresenceEvent, PresenceEventType, SnapshotEntry } from '../protocol/events.js'
+import type { IntervalInfo, PacketSpan, Position, PresenceEvent, PresenceEventType, SnapshotEntry } from '../protocol/events.js'
 import type { Feed } from '../feeds/types.js'
 import type { Effect } from '../replica/replica.js'
 
@@ -54,6 +54,12 @@ export function announce(channel: ChannelRef, life: string, previous: number, ef
 export function isOwn(effect: Effect, to: { readonly userId: string; readonly sessionId: string }): boolean {
   if (effect.member.userId !== to.userId) return false
   return effect.kind !== 'state' || effect.session === to.sessionId
+}
+
+/** The packet of an interval: one INTERVAL (`000.16`), or nothing but the span when there is nothing to be told. */
+export function intervalPacket(span: PacketSpan, interval: IntervalInfo | null, at: number): Packet {
+  if (interval === null) return { events: [], span }
+  return { events: [{ eventType: 'INTERVAL', ...span, publisher: '', stateChanged: {}, interval, snapshot: null, timestamp: at }], span }
 }
 
 /** Everybody who is in a channel, in order of their user ids. */

@@ -39,7 +39,15 @@ export interface Replica {
 export type Effect =
   | { readonly kind: 'join'; readonly member: Member; readonly version: number; readonly at: number }
   | { readonly kind: 'leave' | 'timeout'; readonly member: Member; readonly version: number; readonly at: number }
-  | { readonly kind: 'state'; readonly member: Member; readonly session: string; readonly version: number; readonly at: number }
+  | {
+      readonly kind: 'state'
+      readonly member: Member
+      /** The member's states until then: what a net over several changes compares with. */
+      readonly before: States
+      readonly session: string
+      readonly version: number
+      readonly at: number
+    }
 
 export type Applied = { readonly outcome: 'applied'; readonly effects: readonly Effect[] } | { readonly outcome: 'old' } | { readonly outcome: 'gap' }
 
@@ -104,13 +112,13 @@ export class ChannelReplica implements Replica {
         const member: Member = { userId, states: change.states, joinedAt: change.joinedAt }
         this.#members.set(userId, member)
         if (known === undefined) return { kind: 'join', member, version, at }
-        return sameStates(known.states, change.states) ? null : { kind: 'state', member, session: '', version, at }
+        return sameStates(known.states, change.states) ? null : { kind: 'state', member, before: known.states, session: '', version, at }
       }
       case 'state': {
         if (known === undefined) return null
         const member: Member = { ...known, states: change.states }
         this.#members.set(userId, member)
-        return { kind: 'state', member, session: change.session, version, at }
+        return { kind: 'state', member, before: known.states, session: change.session, version, at }
       }
       case 'leave':
       case 'timeout':

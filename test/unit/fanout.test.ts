@@ -1,106 +1,16 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import type { Feed, Missed } from '../../src/feeds/types.js'
-import type { Outlet, Watcher } from '../../src/gateway/audience.js'
-import { Fanout } from '../../src/gateway/fanout.js'
-import type { Packet } from '../../src/gateway/presence-events.js'
-import { ChannelReplica, type Change, type ChangeBatch } from '../../src/replica/replica.js'
-
-const FLUSH_MS = 20
-const BACKLOG = 1_000
-const LIFE = 'life'
-
-/** A change, without its version: {@link Room.change} gives it the next one. */
-type Step = Change extends infer One ? (One extends Change ? Omit<One, 'version' | 'at'> : never) : never
-
-const join = (userId: string, states: Record<string, string> = {}): Step => ({ kind: 'join', userId, joinedAt: 1, states })
-const leave = (userId: string): Step => ({ kind: 'leave', userId })
-const state = (userId: string, session: string, states: Record<string, string>): Step => ({ kind: 'state', userId, session, states })
-
-/** Rooms and sockets, as far as packets go. */
-class Sockets implements Outlet {
-  readonly rooms = new Map<string, Set<string>>()
-  readonly received = new Map<string, Packet[]>()
-  /** Packets that were encoded. */
-  encoded = 0
-
-  toRoom(room: string, except: readonly string[], packet: Packet): void {
-    this.toSockets([...(this.rooms.get(room) ?? [])].filter((id) => !except.includes(id)), packet)
-  }
-
-  toSockets(ids: readonly string[], packet: Packet): void {
-    this.encoded++
-    for (const id of ids) this.received.set(id, [...(this.received.get(id) ?? []), packet])
-  }
-
-  join(id: string, room: string): void {
-    this.rooms.set(room, (this.rooms.get(room) ?? new Set()).add(id))
-  }
-
-  leave(id: string, room: string): void {
-    this.rooms.get(room)?.delete(id)
-  }
-}
-
-class Room {
-  readonly replica = new ChannelReplica({ life: LIFE, version: 100, members: new Map() })
-  fresh = true
-  readonly feed: Feed
-
-  constructor(private readonly fanout: Fanout) {
-    const { replica } = this
-    const isFresh = (): boolean => this.fresh
-    this.feed = {
-      channel: { app: 'dev', type: 'MESSAGE', name: 'room' },
-      replica,
-      atLeast: () => Promise.resolve(),
-      missedSince: () => null,
-      sortedUserIds: () => [...replica.members.keys()].sort(),
-      get fresh() {
-        return isFresh()
-      },
-    }
-  }
-
-  /** One batch of the store. */
-  change(...steps: readonly Step[]): void {
-    const previous = this.replica.version
-    const changes = steps.map((step, index): Change => ({ ...step, version: previous + index + 1, at: 7 }))
-    const batch: ChangeBatch = { life: LIFE, previous, changes, version: previous + Math.max(1, steps.length) }
-    const applied = this.replica.apply(batch)
-    if (applied.outcome !== 'applied') throw new Error(applied.outcome)
-    this.fanout.onBatch(this.feed, batch, applied.effects)
-  }
-
-  /** Something was missed. */
-  replace(version: number, ...users: readonly string[]): void {
-    const members = new Map(users.map((userId) => [userId, { userId, states: {}, joinedAt: 1 }]))
-    this.replica.replace({ life: LIFE, version, members })
-    this.fanout.onReplaced(this.feed)
-  }
-}
-
-interface Tester extends Watcher {
-  backlogBytes: number
-}
-
-const watcher = (id: string, userId = id, sessionId = `session of ${id}`): Tester => ({ id, userId, sessionId, backlogBytes: 0 })
-const counter = () => ({ inc: jest.fn<(by?: number) => void>() })
+import type { Missed } from '../../src/feeds/types.js'
+import type { Fanout } from '../../src/gateway/fanout.js'
+import type { Watcher } from '../../src/gateway/watchers.js'
+import { BACKLOG, createFanout, createMetrics, FLUSH_MS, join, leave, LIFE, Room, Sockets, state, watcher } from '../support/fanout-room.js'
 
 let sockets: Sockets
-let metrics: { packets: ReturnType<typeof counter>; events: ReturnType<typeof counter>; snapshots: ReturnType<typeof counter>; skipped: ReturnType<typeof counter> }
+let metrics: ReturnType<typeof createMetrics>
 let fanout: Fanout
 let room: Room
 
-/** Event types and publishers that a socket was told since it was last asked; and each packet follows on the one before. */
-function told(id: string): string[][] {
-  const packets = sockets.received.get(id) ?? []
-  sockets.received.delete(id)
-  return packets.map(({ events }) => events.map(({ eventType, publisher }) => (publisher === '' ? eventType : `${eventType} ${publisher}`)))
-}
-
-function spans(id: string): number[][] {
-  return (sockets.received.get(id) ?? []).map(({ span }) => [span.previous, span.version])
-}
+const told = (id: string): string[][] => sockets.told(id)
+const spans = (id: string): number[][] => sockets.spans(id)
 
 async function arrive(...watchers: readonly Watcher[]): Promise<void> {
   for (const one of watchers) fanout.attach(room.feed, one, null)
@@ -112,8 +22,8 @@ async function arrive(...watchers: readonly Watcher[]): Promise<void> {
 beforeEach(() => {
   jest.useFakeTimers()
   sockets = new Sockets()
-  metrics = { packets: counter(), events: counter(), snapshots: counter(), skipped: counter() }
-  fanout = new Fanout({ outlet: sockets, flushMs: FLUSH_MS, backlogBytes: BACKLOG, metrics })
+  metrics = createMetrics()
+  fanout = createFanout(sockets, metrics)
   room = new Room(fanout)
 })
 
@@ -256,6 +166,18 @@ describe('packets', () => {
     room.change(join('a'))
     expect(spans('new')).toEqual([[0, 101], [101, 102]])
     expect(spans('old')).toEqual([[100, 101], [101, 102]])
+  })
+
+  test('what was pending when the last watcher began again is in its SNAPSHOT and not told twice', async () => {
+    const w = watcher('w')
+    await arrive(w)
+    room.change(join('a'))
+    room.change(join('b')) // waits in the window
+    expect(told('w')).toEqual([['REMOTE_JOIN a']])
+    fanout.attach(room.feed, w, null)
+    jest.runAllTicks()
+    jest.advanceTimersByTime(10 * FLUSH_MS)
+    expect(told('w')).toEqual([['SNAPSHOT']])
   })
 
   test('a repaired member with states is a join and its states', async () => {

@@ -43,7 +43,7 @@ describe('a replica takes batches in order', () => {
     const replica = replicaOf(10, member('ada', { mic: 'off' }))
     expect(replica.apply(batch(10, [state(11, 'ada', { mic: 'on' }, 'session-7')]))).toEqual({
       outcome: 'applied',
-      effects: [{ kind: 'state', member: member('ada', { mic: 'on' }), session: 'session-7', version: 11, at: 11 }],
+      effects: [{ kind: 'state', member: member('ada', { mic: 'on' }), before: { mic: 'off' }, session: 'session-7', version: 11, at: 11 }],
     })
   })
 

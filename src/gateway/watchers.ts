@@ -1,0 +1,96 @@
+import type { Packet } from './presence-events.js'
+
+/** A socket as the fan-out sees it. */
+export interface Watcher {
+  /** The socket's id. */
+  readonly id: string
+  readonly userId: string
+  readonly sessionId: string
+  /** Bytes that wait to be sent to it. */
+  readonly backlogBytes: number
+}
+
+/** How packets leave: each call encodes its packet once, however many sockets get it. */
+export interface Outlet {
+  toRoom(room: string, except: readonly string[], packet: Packet): void
+  toSockets(ids: readonly string[], packet: Packet): void
+  join(id: string, room: string): void
+  leave(id: string, room: string): void
+}
+
+/** Watchers who stand at the same position, ahead of the room. */
+export interface Early {
+  readonly position: number
+  readonly watchers: readonly Watcher[]
+}
+
+/**
+ * The live watchers of one audience. Nearly all are in the room, which stands at one position. Those who began while the
+ * room had something pending stand ahead of it, each where it began, until the room has caught up.
+ */
+export class Watchers {
+  readonly #all = new Map<string, Watcher>()
+  readonly #ofUser = new Map<string, Set<Watcher>>()
+  readonly #early = new Map<Watcher, number>()
+
+  constructor(
+    readonly room: string,
+    private readonly outlet: Outlet,
+  ) {}
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  /** How many of them are ahead of the room. */
+  get ahead(): number {
+    return this.#early.size
+  }
+
+  [Symbol.iterator](): Iterator<Watcher> {
+    return this.#all.values()
+  }
+
+  /** @param position where it stands, if that is ahead of the room; else null. */
+  add(watcher: Watcher, position: number | null): void {
+    this.#all.set(watcher.id, watcher)
+    const ofUser = this.#ofUser.get(watcher.userId)
+    if (ofUser === undefined) this.#ofUser.set(watcher.userId, new Set([watcher]))
+    else ofUser.add(watcher)
+    if (position === null) this.outlet.join(watcher.id, this.room)
+    else this.#early.set(watcher, position)
+  }
+
+  /** Does nothing for one that is not here. */
+  delete(id: string): void {
+    const watcher = this.#all.get(id)
+    if (watcher === undefined) return
+    this.#all.delete(id)
+    const ofUser = this.#ofUser.get(watcher.userId)
+    ofUser?.delete(watcher)
+    if (ofUser?.size === 0) this.#ofUser.delete(watcher.userId)
+    if (!this.#early.delete(watcher)) this.outlet.leave(id, this.room)
+  }
+
+  /** Those of a user who are in the room. */
+  inRoom(userId: string): Watcher[] {
+    return [...(this.#ofUser.get(userId) ?? [])].filter((watcher) => !this.#early.has(watcher))
+  }
+
+  /** Those who are ahead of the room, the furthest first. */
+  early(): Early[] {
+    const at = new Map<number, Watcher[]>()
+    for (const [watcher, position] of this.#early) {
+      const others = at.get(position)
+      if (others === undefined) at.set(position, [watcher])
+      else others.push(watcher)
+    }
+    return [...at].map(([position, watchers]) => ({ position, watchers })).sort((a, b) => b.position - a.position)
+  }
+
+  /** Everybody stands at one position: all go into the room. */
+  gather(): void {
+    for (const { id } of this.#early.keys()) this.outlet.join(id, this.room)
+    this.#early.clear()
+  }
+}
