@@ -32,7 +32,7 @@ const MAY_IMPORT = {
   index: [...EDGE, 'node'],
   'run-node': ['protocol', ...ASIDE, 'node'],
   main: ['run-node'],
-  cli: ['protocol', 'replica', ...ASIDE, 'node', 'run-node', 'client'],
+  cli: ['protocol', 'replica', ...ASIDE, 'store', 'node', 'run-node', 'client'],
   client: ['protocol', 'replica'],
   demo: ['protocol', 'replica', 'client'],
 }

@@ -46,6 +46,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   watch: { argument: 'CHANNEL', options: ['url', 'json', 'type', 'user', 'token', 'app'], says: 'print a channel\'s events until Ctrl-C, unseen' },
   kick: { argument: 'USER', options: [...REMOTE, 'reason'], says: 'end all sessions of a user' },
   nodes: { options: REMOTE, says: 'the nodes of the cluster' },
+  doctor: { options: REMOTE, says: 'look for what is wrong: settings, Redis and, with --url, a node or the balancer before it' },
 }
 
 export function helpText(): string {

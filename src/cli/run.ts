@@ -40,6 +40,10 @@ async function dispatch(line: CommandLine, terminal: Terminal): Promise<number> 
       await token(line, terminal)
       return 0
     }
+    case 'doctor': {
+      const { doctor } = await import('./commands/doctor.js')
+      return doctor(line, terminal)
+    }
     default: {
       const { who, where, kick, nodes } = await import('./commands/remote.js')
       const command = { who, where, kick, nodes }[line.command]

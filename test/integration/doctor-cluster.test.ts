@@ -1,0 +1,31 @@
+import { expect, test } from '@jest/globals'
+
+import { doctor } from '../support/doctor.js'
+import { SMALL_TIMINGS, startNode } from '../support/node.js'
+import { RedisCluster } from '../support/redis-cluster.js'
+import { useTestScope } from '../support/scope.js'
+
+const scope = useTestScope()
+
+test('doctor, of a Redis Cluster: each master is looked at', async () => {
+  const redis = await RedisCluster.start(scope)
+  const [first] = redis.masters
+  const env = {
+    REDIS_CLUSTER: redis.addresses.join(','),
+    ROLLCALL_HEARTBEAT_MS: String(SMALL_TIMINGS.heartbeatMs),
+    ROLLCALL_HEARTBEAT_TTL_MS: String(SMALL_TIMINGS.heartbeatTtlMs),
+  }
+  const node = await startNode(scope, { redisCluster: redis.addresses })
+  const good = await doctor(env, '--url', node.url)
+  expect(good.of('redis')).toBe('ok: Redis Cluster answers')
+  expect(good.of('version')).toMatch(/^ok: .*\(3 servers\)$/)
+  expect(good.of('partitions')).toBe('ok: 256, as in this environment')
+  expect(good.of('leases')).toContain('nodes: 1, each with a lease in all 256 partitions')
+  // The servers of this test have Redis's own limit for subscribers.
+  expect([good.with('fail'), good.with('warn'), good.code]).toEqual([[], ['output-buffer'], 0])
+
+  await first?.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+  const bad = await doctor(env)
+  expect(bad.of('eviction')).toMatch(new RegExp(`^fail: maxmemory-policy is .*allkeys-lru at 127\\.0\\.0\\.1:${first?.port ?? 0}`))
+  expect(bad.code).toBe(1)
+})
