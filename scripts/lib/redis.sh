@@ -144,6 +144,7 @@ start_private_redis() { # SERVER DIRECTORY
     # A process group of its own: Ctrl-C on the terminal must not end it before the nodes that drain into it.
     set -m
     "$1" --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$2" --daemonize no --maxmemory-policy noeviction \
+      --client-output-buffer-limit 'pubsub 256mb 64mb 60' \
       >"$2/redis.log" 2>&1 </dev/null &
     REDIS_PID=$!
     set +m
@@ -166,7 +167,8 @@ start_docker_redis() {
   port=$(free_port)
   REDIS_CONTAINER=rollcall-redis-$$
   docker run --rm --detach --name "$REDIS_CONTAINER" --publish "127.0.0.1:$port:6379" "$REDIS_IMAGE" \
-    redis-server --save '' --appendonly no --maxmemory-policy noeviction --protected-mode no >/dev/null || return 1
+    redis-server --save '' --appendonly no --maxmemory-policy noeviction --protected-mode no \
+    --client-output-buffer-limit 'pubsub 256mb 64mb 60' >/dev/null || return 1
   wait_for_port "$port" $$ || return 1
   REDIS_URL=redis://127.0.0.1:$port
 }
