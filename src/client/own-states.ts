@@ -19,6 +19,15 @@ export class OwnStates {
   /** The last write that became part of what is known. Others may have the same version: several calls can be one change. */
   #settledAt = 0
   #writes: readonly Write[] = []
+  readonly #written = new Set<string>()
+
+  /**
+   * What this session itself wrote, as it is now: what it applies again when its stay had ended (`000.10`). Keys of the
+   * user's other sessions are theirs: they may have changed them meanwhile, and nothing late undoes something newer.
+   */
+  get written(): States {
+    return Object.fromEntries(Object.entries(this.states).filter(([key]) => this.#written.has(key)))
+  }
 
   get states(): States {
     return this.#writes.reduce((states, write) => write.apply(states), this.#known)
@@ -34,6 +43,7 @@ export class OwnStates {
 
   /** An acknowledged write of this session. One that the known states include already changes nothing. */
   wrote(version: number, apply: Write['apply']): void {
+    for (const key of Object.keys(apply({}))) this.#written.add(key)
     if (version <= this.#knownAt) return
     this.#writes = [...this.#writes, { version, apply }].sort((a, b) => a.version - b.version)
   }

@@ -39,13 +39,13 @@ export class Subscription {
 
   /** The request that continues it, as a part of `resume`. */
   continuing(): SubscribeRequest {
-    const { states } = this.own
+    const { written } = this.own
     const { position } = this.view
     return {
       ...this.channel,
       withPresence: this.withPresence,
       beQuiet: this.beQuiet,
-      ...(this.rejoin && !this.beQuiet && Object.keys(states).length > 0 && { states }),
+      ...(this.rejoin && !this.beQuiet && Object.keys(written).length > 0 && { states: written }),
       ...(this.withPresence && !this.resnapshot && position !== null && { since: position }),
     }
   }
