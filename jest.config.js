@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 export default {
-  // Six kinds of tests, told apart by folder: `npm test -- test/unit` runs one of them.
-  testMatch: ['<rootDir>/test/{unit,contract,integration,cluster,model,faults}/**/*.test.ts'],
+  // Kinds of tests, told apart by folder: `npm test -- test/unit` runs one of them.
+  testMatch: ['<rootDir>/test/{unit,contract,integration,cluster,model,faults,hostile}/**/*.test.ts'],
   testEnvironment: '<rootDir>/scripts/jest/environment.mjs',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

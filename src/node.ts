@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type Server as HttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAuth } from './auth/index.js'
 import { resolveConfig, type Config, type NodeOptions } from './config.js'
@@ -9,7 +9,7 @@ import { clusterAdapter, createGateway, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
 import { NodePresence } from './presence/node-presence.js'
-import { createApp } from './rest/index.js'
+import { createApp, createHttpServer } from './rest/index.js'
 import { createStore, placeOf } from './store/index.js'
 import { Sweeper } from './sweeper/sweeper.js'
 
@@ -153,7 +153,7 @@ function newId(): string {
 
 /** The server that was given serves the node's pages too, unless it has a handler of its own. */
 function httpServer(given: HttpServer | undefined, app: ReturnType<typeof createApp>): HttpServer {
-  if (given === undefined) return createServer(app)
+  if (given === undefined) return createHttpServer(app)
   if (given.listenerCount('request') === 0) given.on('request', app)
   return given
 }

@@ -41,7 +41,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const onConnected = (connection: Connection): void => {
     const { socket } = connection
     socket.on('disconnect', (reason) => {
-      connections.remove(connection, connection.end(reason === 'client namespace disconnect' ? 'logout' : 'lost'))
+      const logout = reason === 'client namespace disconnect'
+      connections.remove(connection, connection.end(logout ? 'logout' : 'lost'))
+      // Client libraries end the transport too. One that nobody is logged in on may not stay.
+      if (logout) socket.conn.close()
     })
     socket.onAny((event: unknown, ...args: unknown[]) => {
       if (connection.alive) requests.accept(connection, event, args)

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Server, type ServerOptions } from 'socket.io'
 import { tagConnections } from './connection-ids.js'
+import { guardTransports } from './transport-guard.js'
 import type { GatewayDeps, GatewayServer } from './types.js'
 
 /** A transport that does not log in within this time is closed. */
@@ -10,7 +11,7 @@ const LOGIN_MS = 20_000
 const FAREWELL_MS = 5_000
 
 /** The Socket.IO server with all its settings. `accepting` is asked for each new transport. */
-export function createServer({ server, config, adapter, presence }: GatewayDeps, accepting: () => boolean): GatewayServer {
+export function createServer({ server, config, adapter, presence, metrics }: GatewayDeps, accepting: () => boolean): GatewayServer {
   const options: Partial<ServerOptions> = {
     serveClient: false,
     transports: [...config.transports],
@@ -31,6 +32,7 @@ export function createServer({ server, config, adapter, presence }: GatewayDeps,
     transport.closeTimeout = Math.min(config.pingTimeoutMs, FAREWELL_MS)
   })
   tagConnections(io, presence.nodeId)
+  guardTransports(io, { pendingRequests: config.limits.pendingRequests, metrics })
   return io
 }
 

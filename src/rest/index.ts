@@ -1,2 +1,3 @@
 export { createApp } from './app.js'
 export type { RestDeps } from './deps.js'
+export { createHttpServer } from './server.js'
