@@ -34,6 +34,8 @@ export class Channels {
   readonly #held = new Set<string>()
   /** The last of the calls that begin or end a subscription, for each channel that has one under way. */
   readonly #turns = new Map<string, Promise<unknown>>()
+  /** The last of those who wait for these calls to end, for each channel where somebody does. */
+  readonly #settling = new Map<string, Promise<void>>()
   readonly #repairs: Repairs<Subscription>
 
   constructor(userId: string, queue: EventQueue, link: ChannelsLink, tell: (message: PresenceMessage) => void) {
@@ -57,12 +59,24 @@ export class Channels {
     return view
   }
 
-  /** The subscription as it stands when the calls that are under way for its channel have ended. */
+  /**
+   * The subscription as it stands when the calls that are under way for its channel have ended. Who asks first is
+   * answered first, also when more calls begin meanwhile: changes of states go out in the order of their calls.
+   */
   async settled(channel: ChannelRef): Promise<Subscription | undefined> {
     const key = channelKey(channel)
-    while (this.#turns.has(key)) await this.#turns.get(key)
+    const before = this.#settling.get(key)
+    const settling = this.#settle(key, before)
+    this.#settling.set(key, settling)
+    await settling
+    if (this.#settling.get(key) === settling) this.#settling.delete(key)
     const subscription = this.#subscriptions.get(key)
     return subscription?.joined === true ? subscription : undefined
+  }
+
+  async #settle(key: string, before: Promise<void> | undefined): Promise<void> {
+    await before
+    while (this.#turns.has(key)) await this.#turns.get(key)
   }
 
   subscribe(channel: ChannelRef, options: SubscribeOptions, operation: string): Promise<{ readonly timestamp: number }> {
