@@ -19,19 +19,25 @@ export interface Reader {
   readonly sessionId: string
 }
 
+type Part = 'join' | 'leave' | 'timeout'
+
+/** What is told, users in the order of their last change. */
+type Lists = Readonly<Record<Part, readonly string[]>> & { readonly states: readonly Occupant[] }
+
 /** What an interval did to one user. */
 interface UserNet {
+  readonly userId: string
   /** The states of the member that was there before; null: nobody was. */
   before: States | null
-  /** The states of the member that is there after; null: nobody is. */
-  readonly after: States | null
+  /** The member that is there after; null: nobody is. */
+  readonly after: Occupant | null
   /** How the stay ended that was there before, if it did. */
   departure: 'leave' | 'timeout'
   /** The sessions that set states; `''` is a repair. */
   setters: ReadonlySet<string>
+  /** Whether the member has other states than a watcher knows; one that is new to it is known to have none. */
+  isNews: boolean
 }
-
-type Part = 'join' | 'leave' | 'timeout'
 
 const NO_STATES: States = {}
 const NO_SETTERS: ReadonlySet<string> = new Set()
@@ -41,33 +47,33 @@ const NO_SETTERS: ReadonlySet<string> = new Set()
  * and ended within it is nothing; a stay that ended, and another that began, are nothing but the states that differ.
  *
  * It is put together from the last effect to the first, so that one pass gives the nets of all runs that end there: those
- * of watchers who stand at different positions.
+ * of watchers who stand at different positions. A summary is made of what is known of each user already, for there may be
+ * as many summaries as watchers.
  */
 export class IntervalNet {
+  /** The last to change comes first. */
   readonly #users = new Map<string, UserNet>()
+  readonly #order: UserNet[] = []
+  #lists: Lists | null = null
 
   /** Takes in the effect that came before all those that are in. */
   precede(effect: Effect): void {
-    const { kind, member } = effect
-    const { userId, states } = member
-    const known = this.#users.get(userId)
-    const isThere = kind === 'join' || kind === 'state'
-    const net = known ?? { before: null, after: isThere ? states : null, departure: 'leave', setters: NO_SETTERS }
-    if (known === undefined) this.#users.set(userId, net)
-    switch (kind) {
+    this.#lists = null
+    const net = this.#netOf(effect)
+    switch (effect.kind) {
       case 'join':
         net.before = null
-        return
+        break
       case 'state':
         net.before = effect.before
         if (!net.setters.has(effect.session)) net.setters = new Set(net.setters).add(effect.session)
-        return
+        break
       case 'leave':
       case 'timeout':
-        net.before = states
-        net.departure = kind
-        return
+        net.before = effect.member.states
+        net.departure = effect.kind
     }
+    net.isNews = net.after !== null && !sameStates(net.before ?? NO_STATES, net.after.states)
   }
 
   /** The users of all effects, also of those that came to nothing. */
@@ -77,30 +83,33 @@ export class IntervalNet {
 
   /** Whether a reader's summary is not the one that everybody gets. Costs nothing but a look at the reader's user. */
   isApart(reader: Reader): boolean {
-    const net = this.#users.get(reader.userId)
-    if (net === undefined) return false
-    return partOf(net) !== null || hasNews(net) !== hasForeignNews(net, reader)
+    const own = this.#users.get(reader.userId)
+    return own !== undefined && (partOf(own) !== null || own.isNews !== hasForeignNews(own, reader))
   }
 
   /**
-   * What is to be told, users in the order of their last change; `null` when that is nothing.
+   * What is to be told; `null` when that is nothing.
    *
    * @param totalOccupancy the members at the end, whoever is told of them.
    * @param reader for whom; without one: for everybody who {@link isApart} does not name.
    */
   summary(totalOccupancy: number, reader?: Reader): IntervalInfo | null {
-    const users: Record<Part, string[]> = { join: [], leave: [], timeout: [] }
-    const userStateList: Occupant[] = []
-    for (const [userId, net] of [...this.#users].reverse()) {
-      const isOwn = userId === reader?.userId
-      const part = isOwn ? null : partOf(net)
-      if (part !== null) users[part].push(userId)
-      const isNews = isOwn ? hasForeignNews(net, reader) : hasNews(net)
-      if (isNews && net.after !== null) userStateList.push({ userId, states: net.after, statesCount: Object.keys(net.after).length })
-    }
-    const { join, leave, timeout } = users
-    if (join.length + leave.length + timeout.length + userStateList.length === 0) return null
-    return { join: counted(join), leave: counted(leave), timeout: counted(timeout), userStateList, totalOccupancy }
+    this.#lists ??= listsOf(this.#order)
+    const own = reader === undefined ? undefined : this.#users.get(reader.userId)
+    const { join, leave, timeout, states } = reader === undefined || own === undefined ? this.#lists : listsFor(reader, own, this.#lists)
+    if (join.length + leave.length + timeout.length + states.length === 0) return null
+    return { join: counted(join), leave: counted(leave), timeout: counted(timeout), userStateList: states, totalOccupancy }
+  }
+
+  /** A user's net, which ends as the last effect left it. */
+  #netOf({ kind, member: { userId, states } }: Effect): UserNet {
+    const known = this.#users.get(userId)
+    if (known !== undefined) return known
+    const after = kind === 'join' || kind === 'state' ? { userId, states, statesCount: Object.keys(states).length } : null
+    const net: UserNet = { userId, before: null, after, departure: 'leave', setters: NO_SETTERS, isNews: false }
+    this.#users.set(userId, net)
+    this.#order.push(net)
+    return net
   }
 }
 
@@ -114,14 +123,38 @@ export function netOf(effects: readonly Effect[]): IntervalNet {
   return net
 }
 
+function listsOf(order: readonly UserNet[]): Lists {
+  const users: Record<Part, string[]> = { join: [], leave: [], timeout: [] }
+  const states: Occupant[] = []
+  for (let at = order.length - 1; at >= 0; at--) {
+    const net = order[at]
+    if (net === undefined) continue
+    const part = partOf(net)
+    if (part !== null) users[part].push(net.userId)
+    if (net.isNews && net.after !== null) states.push(net.after)
+  }
+  return { ...users, states }
+}
+
+/** What everybody is told, but for what the reader's user did. */
+function listsFor(reader: Reader, own: UserNet, lists: Lists): Lists {
+  const part = partOf(own)
+  const { after } = own
+  const others = part === null ? lists : { ...lists, [part]: without(lists[part], own.userId) }
+  const isNews = hasForeignNews(own, reader)
+  if (after === null || own.isNews === isNews) return others
+  return { ...others, states: isNews ? [...lists.states, after] : without(lists.states, after) }
+}
+
+/** Put together from two pieces, the fastest way: there may be as many such lists as watchers, each as long as what happened. */
+function without<T>(list: readonly T[], item: T): readonly T[] {
+  const at = list.indexOf(item)
+  return at < 0 ? list : list.slice(0, at).concat(list.slice(at + 1))
+}
+
 function partOf({ before, after, departure }: UserNet): Part | null {
   if (before === null) return after === null ? null : 'join'
   return after === null ? departure : null
-}
-
-/** Whether the member is there with other states than a watcher knows; a member that is new to it is known to have none. */
-function hasNews({ before, after }: UserNet): boolean {
-  return after !== null && !sameStates(before ?? NO_STATES, after)
 }
 
 /** As for single changes: one's own states are told when another session had a hand in them, whatever came of it. */
