@@ -8,6 +8,7 @@ import { ChannelFeeds } from './feeds/channel-feeds.js'
 import { clusterAdapter, createGateway, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
+import { UserMetadata } from './presence/metadata.js'
 import { NodePresence } from './presence/node-presence.js'
 import { createApp, createHttpServer } from './rest/index.js'
 import { createStore, placeOf } from './store/index.js'
@@ -62,6 +63,7 @@ export function createNode(options: NodeOptions = {}): Node {
     metrics,
     log,
   )
+  const metadata = new UserMetadata(store.metadata, config.appId, config.limits)
   const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
   const auditor = new Auditor(presence, feeds, config.heartbeatMs, log)
@@ -81,7 +83,7 @@ export function createNode(options: NodeOptions = {}): Node {
     renderMetrics: options.shareMetrics?.(() => metrics.json()),
   })
   const server = httpServer(options.server, app)
-  const gateway = createGateway({ server, config, auth, presence, feeds, metrics, log })
+  const gateway = createGateway({ server, config, auth, presence, metadata, feeds, metrics, log })
   gateway.io.on('superseded', (notice) => {
     const { node, userId, session, attach } = notice as { node: string; userId: string; session: string; attach: number }
     if (node === nodeId) presence.supersededElsewhere(userId, session, attach)

@@ -15,16 +15,19 @@ export type ChannelRule = { readonly type: ChannelType; readonly can: readonly A
 export interface Grant {
   /** Milliseconds since the epoch; null: without end. */
   readonly expiresAt: number | null
+  /** Whether the token names channels, and so allows what it says and no more. */
+  readonly limited: boolean
   can(action: Action, channel: ChannelRef): boolean
 }
 
 /** Everything, for ever: a login in development mode. */
-export const UNLIMITED: Grant = Object.freeze({ expiresAt: null, can: () => true })
+export const UNLIMITED: Grant = Object.freeze({ expiresAt: null, limited: false, can: () => true })
 
 /** `rules: null` allows everything. */
 export function grant(expiresAt: number, rules: readonly ChannelRule[] | null): Grant {
   return {
     expiresAt,
+    limited: rules !== null,
     can: (action, channel) => rules === null || rules.some((rule) => rule.can.includes(action) && covers(rule, channel)),
   }
 }

@@ -28,14 +28,14 @@ export interface Gateway {
 
 /** Everything that speaks Socket.IO: sessions, requests, and the fan-out of what feeds have to say. */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { config, presence, feeds, auth, metrics, log } = deps
+  const { config, presence, metadata, feeds, auth, metrics, log } = deps
   let accepting = false
   const io = createServer(deps, () => accepting)
   const cutUpgrades = trackUpgrades(deps.server, io)
   const connections = new Connections()
   const { flushMs, announceMax, intervalMs, limits } = config
   const fanout = new Fanout({ outlet: createOutlet(io), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
-  const requests = new Requests({ handlers: createHandlers({ presence, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
+  const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
   const kicks = new Kicks(io, connections, log)
 
   const onConnected = (connection: Connection): void => {
@@ -101,6 +101,10 @@ function readyEvent({ session }: Connection, nodeId: string, { limits }: Config)
       callsPerSecond: limits.callsPerSecond,
       cachedChannels: limits.cachedChannels,
       pageSize: limits.pageSize,
+      metadataItems: limits.metadataItems,
+      metadataKeyBytes: limits.metadataKeyBytes,
+      metadataValueBytes: limits.metadataValueBytes,
+      metadataBytes: limits.metadataBytes,
     },
   }
 }

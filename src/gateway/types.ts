@@ -5,6 +5,7 @@ import type { Config } from '../config.js'
 import type { Feeds } from '../feeds/types.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
+import type { UserMetadata } from '../presence/metadata.js'
 import type { Presence } from '../presence/service.js'
 import type { ServerToClientEvents } from '../protocol/requests.js'
 
@@ -31,6 +32,7 @@ export interface GatewayDeps {
   readonly config: Config
   readonly auth: Auth
   readonly presence: Presence
+  readonly metadata: UserMetadata
   readonly feeds: Feeds
   readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'onCollect'>
   readonly log: Logger

@@ -46,6 +46,21 @@ export const ERRORS = {
   PRESENCE_REQUEST_CANCELLED: { errorCode: -13015, status: 503, retryable: true, remediation: 'The connection or the client was closed while the request was under way.' },
   PRESENCE_TOO_MANY_PENDING: { errorCode: -13016, status: 429, retryable: true, remediation: 'Wait for earlier requests to be answered.' },
 
+  // Storage: users' metadata
+  STORAGE_OPERATION_FAILED: { errorCode: -12001, status: 503, retryable: true, remediation: 'The node cannot reach its store right now; try again with a pause.' },
+  STORAGE_METADATA_ITEM_EXCEED_LIMITATION: { errorCode: -12002, status: 400, retryable: false, remediation: 'Remove items first, or raise metadataItems in ROLLCALL_LIMITS.' },
+  STORAGE_INVALID_METADATA_ITEM: { errorCode: -12003, status: 404, retryable: false, remediation: 'updateUserMetadata changes items that are there; setUserMetadata also makes new ones.' },
+  STORAGE_INVALID_ARGUMENT: { errorCode: -12004, status: 400, retryable: false, remediation: 'See docs/protocol.md for what the request takes.' },
+  STORAGE_INVALID_REVISION: { errorCode: -12005, status: 400, retryable: false, remediation: 'A revision is -1 (not looked at), 0 (there is none yet) or the one that was read.' },
+  STORAGE_METADATA_LENGTH_OVERFLOW: { errorCode: -12006, status: 400, retryable: false, remediation: 'Store less, or raise metadataBytes in ROLLCALL_LIMITS.' },
+  STORAGE_INVALID_KEY: { errorCode: -12009, status: 400, retryable: false, remediation: 'A metadata key is a string of well-formed Unicode, not empty, without NUL.' },
+  STORAGE_INVALID_VALUE: { errorCode: -12010, status: 400, retryable: false, remediation: 'A metadata value is a string of well-formed Unicode.' },
+  STORAGE_KEY_LENGTH_OVERFLOW: { errorCode: -12011, status: 400, retryable: false, remediation: 'A metadata key has at most 32 bytes of UTF-8.' },
+  STORAGE_VALUE_LENGTH_OVERFLOW: { errorCode: -12012, status: 400, retryable: false, remediation: 'A metadata value has at most 16,384 bytes of UTF-8.' },
+  STORAGE_DUPLICATE_KEY: { errorCode: -12013, status: 400, retryable: false, remediation: 'Name each key once in a request.' },
+  STORAGE_OUTDATED_REVISION: { errorCode: -12014, status: 409, retryable: false, remediation: 'Somebody else wrote meanwhile: read the metadata again and decide.' },
+  STORAGE_OPERATION_TIMEOUT: { errorCode: -12018, status: 504, retryable: true, remediation: 'The outcome is unknown; read the metadata and try again.' },
+
   // HTTP only
   UNAUTHORIZED: { errorCode: -20401, status: 401, retryable: false, remediation: 'Send "Authorization: Bearer <ROLLCALL_API_KEY>".' },
   NOT_FOUND: { errorCode: -20404, status: 404, retryable: false, remediation: 'See docs/protocol.md for the routes.' },

@@ -95,5 +95,9 @@ export interface ReadyEvent {
     readonly callsPerSecond: number
     readonly cachedChannels: number
     readonly pageSize: number
+    readonly metadataItems: number
+    readonly metadataKeyBytes: number
+    readonly metadataValueBytes: number
+    readonly metadataBytes: number
   }
 }

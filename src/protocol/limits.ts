@@ -18,6 +18,14 @@ export interface Limits {
   readonly pendingRequests: number
   /** Occupants on one page of `whoNow`. */
   readonly pageSize: number
+  /** Items of a user's metadata. */
+  readonly metadataItems: number
+  /** Bytes of a metadata key, in UTF-8. */
+  readonly metadataKeyBytes: number
+  /** Bytes of a metadata value, in UTF-8. */
+  readonly metadataValueBytes: number
+  /** Bytes of all keys and values of a user's metadata, in UTF-8. */
+  readonly metadataBytes: number
   /** Bytes of one Socket.IO message. */
   readonly messageBytes: number
   /** Bytes that may wait for one slow client before it is skipped until it has drained. */
@@ -34,6 +42,10 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   callsPerSecond: 20,
   pendingRequests: 256,
   pageSize: 500,
+  metadataItems: 256,
+  metadataKeyBytes: 32,
+  metadataValueBytes: 16_384,
+  metadataBytes: 16_384,
   messageBytes: 1_048_576,
   backlogBytes: 1_048_576,
 })

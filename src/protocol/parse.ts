@@ -1,7 +1,9 @@
 import type { ChannelRef, States } from './channel.js'
 import { RollcallError } from './errors.js'
 import type { Position } from './events.js'
+import { readerOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
+import { parseMetadataItems, parseMetadataTargets, parseRevision, type MetadataItem, type MetadataTarget } from './metadata.js'
 import { checkChannel, checkUserId } from './names.js'
 import type { HandshakeAuth } from './requests.js'
 import { checkStateCount, parseStateKeys, parseStates } from './states.js'
@@ -39,6 +41,22 @@ export interface WhoNow extends ChannelRef {
   readonly includedState: boolean
   /** Opaque; `''` is the first page. */
   readonly page: string
+}
+
+interface MetadataRequest {
+  /** Whose metadata; `null`: one's own. */
+  readonly userId: string | null
+}
+
+export interface WriteMetadata extends MetadataRequest {
+  readonly items: readonly MetadataItem[]
+  readonly majorRevision: number
+}
+
+export interface RemoveMetadata extends MetadataRequest {
+  /** Empty: all of them. */
+  readonly items: readonly MetadataTarget[]
+  readonly majorRevision: number
 }
 
 /** Milliseconds that a client may ask for as its presenceTimeout. */
@@ -156,14 +174,41 @@ export function parseRenewToken(value: unknown): { readonly token: string } {
   return { token: tokenOf(fieldsOf(value)('token')) }
 }
 
-type Read = (name: string) => unknown
+/** `setUserMetadata` and `updateUserMetadata`. INVALID_USER_ID, what {@link parseMetadataItems} throws, STORAGE_INVALID_REVISION. */
+export function parseWriteMetadata(value: unknown, limits: Limits = DEFAULT_LIMITS): WriteMetadata {
+  const read = fieldsOf(value)
+  return { userId: whoseOf(read, limits), items: parseMetadataItems(read('items'), limits), majorRevision: parseRevision(read('majorRevision')) }
+}
+
+const REMOVE_FIELDS = ['items', 'userId', 'majorRevision']
+
+/**
+ * As {@link parseWriteMetadata}. Here a property that is not known is STORAGE_INVALID_ARGUMENT: a list under another
+ * name would else remove everything.
+ */
+export function parseRemoveMetadata(value: unknown, limits: Limits = DEFAULT_LIMITS): RemoveMetadata {
+  const read = fieldsOf(value)
+  const unknown = Object.keys(value as object).find((name) => !REMOVE_FIELDS.includes(name))
+  if (unknown !== undefined) {
+    throw new RollcallError('STORAGE_INVALID_ARGUMENT', `what is to be removed is said with ${REMOVE_FIELDS.join(', ')}, not ${JSON.stringify(unknown.slice(0, 48))}`)
+  }
+  return { userId: whoseOf(read, limits), items: parseMetadataTargets(read('items'), limits), majorRevision: parseRevision(read('majorRevision')) }
+}
+
+/** INVALID_USER_ID. */
+export function parseGetMetadata(value: unknown, limits: Limits = DEFAULT_LIMITS): MetadataRequest {
+  return { userId: whoseOf(fieldsOf(value), limits) }
+}
 
 function fieldsOf(value: unknown, what = 'the request'): Read {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} is one object`)
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // Binary attachments arrive as instances of classes.
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) throw invalid(`${what} is one plain object`)
-  return (name) => (Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined)
+  const read = readerOf(value)
+  if (read === null) throw invalid(`${what} is one plain object`)
+  return read
+}
+
+function whoseOf(read: Read, limits: Limits): string | null {
+  const userId = read('userId')
+  return userId === undefined ? null : checkUserId(userId, limits)
 }
 
 function channelOf(read: Read, limits: Limits): ChannelRef {

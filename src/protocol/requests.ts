@@ -1,6 +1,7 @@
 import type { ChannelRef, ChannelType, States } from './channel.js'
 import type { ErrorBody } from './errors.js'
 import type { KickedEvent, MovingEvent, Occupant, PacketSpan, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
+import type { MetadataDetail } from './metadata.js'
 
 /** `auth` of the Socket.IO handshake. */
 export interface HandshakeAuth {
@@ -56,6 +57,25 @@ export interface RenewTokenRequest {
   readonly token: string
 }
 
+/** `revision` and `majorRevision` are what is expected: -1 (the default) is not looked at, 0 says "none yet". */
+export interface WriteMetadataRequest {
+  readonly items: readonly { readonly key: string; readonly value: string; readonly revision?: number }[]
+  /** Whose metadata; one's own by default. */
+  readonly userId?: string
+  readonly majorRevision?: number
+}
+
+export interface RemoveMetadataRequest {
+  /** Empty or absent: all. */
+  readonly items?: readonly { readonly key: string; readonly revision?: number }[]
+  readonly userId?: string
+  readonly majorRevision?: number
+}
+
+export interface GetMetadataRequest {
+  readonly userId?: string
+}
+
 /** Every reply carries Redis's or the node's time in milliseconds; it decides nothing. */
 export type Reply<T> = ({ readonly ok: true; readonly timestamp: number } & T) | { readonly ok: false; readonly error: ErrorBody }
 
@@ -81,6 +101,20 @@ export interface WhereNowReply {
   readonly channels: readonly ChannelRef[]
 }
 
+export interface WriteMetadataReply {
+  readonly userId: string
+  /** After the change; the items that it wrote have the same revision. */
+  readonly majorRevision: number
+}
+
+export interface MetadataReply {
+  readonly userId: string
+  readonly totalCount: number
+  /** 0: nothing was stored yet. */
+  readonly majorRevision: number
+  readonly metadata: Readonly<Record<string, MetadataDetail>>
+}
+
 /** What follows for one resumed channel: nothing, the missed changes, or a SNAPSHOT; or why it could not be resumed. */
 export type ResumeResult =
   | (ChannelRef & { readonly result: 'unchanged' | 'changes' | 'snapshot'; readonly version: number })
@@ -98,6 +132,10 @@ export interface ClientToServerEvents {
   whereNow: (request: WhereNowRequest, ack: Ack<WhereNowReply>) => void
   resume: (request: ResumeRequest, ack: Ack<{ readonly channels: readonly ResumeResult[] }>) => void
   renewToken: (request: RenewTokenRequest, ack: Ack<object>) => void
+  setUserMetadata: (request: WriteMetadataRequest, ack: Ack<WriteMetadataReply>) => void
+  updateUserMetadata: (request: WriteMetadataRequest, ack: Ack<WriteMetadataReply>) => void
+  removeUserMetadata: (request: RemoveMetadataRequest, ack: Ack<WriteMetadataReply>) => void
+  getUserMetadata: (request: GetMetadataRequest, ack: Ack<MetadataReply>) => void
   /** The page is being closed: a short grace instead of presenceTimeout. No reply. */
   closing: () => void
 }

@@ -5,6 +5,11 @@ export function isWellFormed(text: string): boolean {
 
 const encoder = new TextEncoder()
 
+/** How many bytes a string has in UTF-8. */
+export function utf8Bytes(text: string): number {
+  return encoder.encode(text).length
+}
+
 /** Whether a string has at most this many bytes in UTF-8; long strings are refused without being encoded. */
 export function fitsUtf8(text: string, bytes: number): boolean {
   if (text.length > bytes) return false

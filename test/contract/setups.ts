@@ -1,6 +1,5 @@
 import { silentLogger } from '../../src/log.js'
-import type { PresenceStore } from '../../src/presence/store.js'
-import { createStore, type RedisPlace } from '../../src/store/index.js'
+import { createStore, type RedisPlace, type RedisStore } from '../../src/store/index.js'
 import { RedisCluster } from '../support/redis-cluster.js'
 import { RedisServer } from '../support/redis.js'
 import { SentinelRedis } from '../support/redis-sentinel.js'
@@ -15,7 +14,7 @@ export interface Setup {
 
 export interface RunningSetup {
   /** Another client of the same Redis, as another node would be. */
-  open(scope: Scope, node: string): Promise<PresenceStore>
+  open(scope: Scope, node: string): Promise<RedisStore>
   /** Loses everything, as a flush does. */
   flush(): Promise<void>
   /** Runs a plain command, to damage data or to look at it. */
@@ -24,7 +23,7 @@ export interface RunningSetup {
 
 export const PARTITIONS = 4
 
-async function open(scope: Scope, place: RedisPlace, node: string): Promise<PresenceStore> {
+async function open(scope: Scope, place: RedisPlace, node: string): Promise<RedisStore> {
   const { store } = createStore({ target: { place, name: node }, partitions: PARTITIONS, node, log: silentLogger })
   await store.open()
   scope.defer(`store of ${node}`, () => store.close())
@@ -77,7 +76,7 @@ export const sentinelRedis: Setup = {
 
 /** What concerns one key goes to the server that has it, the rest to all. */
 async function onCluster(cluster: RedisCluster, name: string, args: readonly string[]): Promise<unknown> {
-  if (name === 'KEYS' || name === 'DBSIZE' || name === 'SCRIPT') {
+  if (['KEYS', 'DBSIZE', 'SCRIPT', 'CONFIG'].includes(name)) {
     const answers = await Promise.all(cluster.masters.map((master) => master.command(name, ...args)))
     return name === 'KEYS' ? answers.flat() : name === 'DBSIZE' ? answers.reduce<number>((sum, answer) => sum + Number(answer), 0) : answers[0]
   }

@@ -1,6 +1,7 @@
 import type { Action, Auth, Grant } from '../../auth/index.js'
 import type { Feeds } from '../../feeds/types.js'
 import type { Metrics } from '../../metrics/index.js'
+import type { UserMetadata } from '../../presence/metadata.js'
 import type { Presence } from '../../presence/service.js'
 import type { Channel } from '../../presence/types.js'
 import type { ChannelRef } from '../../protocol/channel.js'
@@ -11,6 +12,7 @@ import { keyOf, type Connection, type Subscription } from '../connection.js'
 /** What handlers work with. */
 export interface HandlerContext {
   readonly presence: Presence
+  readonly metadata: UserMetadata
   readonly feeds: Feeds
   readonly auth: Pick<Auth, 'verify'>
   readonly limits: Limits
@@ -35,8 +37,13 @@ export function clusterName(app: string, { channelType, channelName }: ChannelRe
 }
 
 /** Does the work when everything that was asked before on this channel is done, and nobody else in the meantime. */
-export async function inTurn(connection: Connection, channel: ChannelRef, work: () => Promise<void>): Promise<void> {
-  const leave = await connection.turns.enter(keyOf(channel))
+export function inTurn(connection: Connection, channel: ChannelRef, work: () => Promise<void>): Promise<void> {
+  return inLine(connection, keyOf(channel), work)
+}
+
+/** The same for what is no channel: `line` is a name of the caller's. */
+export async function inLine(connection: Connection, line: string, work: () => Promise<void>): Promise<void> {
+  const leave = await connection.turns.enter(line)
   try {
     connection.assertAlive()
     await work()

@@ -1,6 +1,7 @@
 import type { Logger } from '../../log.js'
 import type { Handlers } from '../requests.js'
 import type { HandlerContext } from './context.js'
+import { getUserMetadata, removeUserMetadata, setUserMetadata, updateUserMetadata } from './metadata.js'
 import { whereNow, whoNow } from './occupancy.js'
 import { resume } from './resume.js'
 import { getState, removeState, setState, stateCalls } from './state.js'
@@ -20,5 +21,9 @@ export function createHandlers(context: HandlerContext, log: Logger): Handlers {
     whereNow: whereNow(context),
     resume: resume(context, log),
     renewToken: renewToken(context),
+    setUserMetadata: setUserMetadata(context),
+    updateUserMetadata: updateUserMetadata(context),
+    removeUserMetadata: removeUserMetadata(context),
+    getUserMetadata: getUserMetadata(context),
   }
 }

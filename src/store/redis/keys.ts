@@ -34,6 +34,10 @@ export class Keys {
   where(app: string, userId: string): string {
     return `${this.#prefix}where:${app}:${userId}`
   }
+  /** What lasts of a user: the one kind of key in a partition that has no lifetime. */
+  meta(app: string, userId: string): string {
+    return `${this.#prefix}meta:${app}:${userId}`
+  }
   probe(node: string): string {
     return `${this.#prefix}probe:${node}`
   }

@@ -15,9 +15,11 @@ import {
   type MemberRecord,
   type Membership,
   type SessionEntry,
+  userChannel,
 } from '../../presence/types.js'
 import { decodeEvent, decodeRecord, decodeResult, decodeSessions, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
+import { RedisMetadata } from './metadata-store.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
 import { checkRequirements } from './requirements.js'
@@ -36,6 +38,8 @@ const FIXED_KEYS = 4
 
 /** The one implementation of the port, on Redis >= 7.0: a single server, Redis Cluster, or a master behind Sentinels. */
 export class RedisStore implements PresenceStore {
+  /** What lasts. */
+  readonly metadata: RedisMetadata
   readonly #keys: readonly Keys[]
   readonly #topology: Topology
 
@@ -48,6 +52,11 @@ export class RedisStore implements PresenceStore {
   ) {
     this.#topology = new Topology(redis)
     this.#keys = Array.from({ length: partitions }, (_, partition) => new Keys(partition))
+    this.metadata = new RedisMetadata(
+      redis,
+      (app, userId) => this.#keysOf(userChannel(app, userId)).meta(app, userId),
+      (running) => this.#call(running),
+    )
   }
 
   /** Connects. Rejects when Redis cannot be reached, is too old, evicts what it likes, or was set up with another partition count. */
