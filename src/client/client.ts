@@ -11,6 +11,7 @@ import type { LiveChannel } from './live-channel.js'
 import { checkOptions, optionsOf, type ClientOptions } from './options.js'
 import { onPageHide } from './page.js'
 import { PresenceApi, type Done } from './presence-api.js'
+import { StorageApi } from './storage-api.js'
 import { StreamChannel, type SubscribeResult } from './stream-channel.js'
 import type { SubscribeOptions } from './subscription.js'
 import { renewInBackground } from './token-renewal.js'
@@ -33,6 +34,8 @@ export class RollcallClient extends Emitter<ClientEvents> {
   readonly userId: string
   /** Temporary states and who is where. */
   readonly presence: PresenceApi
+  /** What lasts of users. */
+  readonly storage: StorageApi
   readonly #credentials: Credentials
   readonly #link: Link
   readonly #channels: Channels
@@ -65,6 +68,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     })
     this.#channels = new Channels(userId, queue, this.#link, (message) => this.emit('presence', message))
     this.presence = new PresenceApi(userId, this.#link, this.#channels)
+    this.storage = new StorageApi(userId, this.#link)
   }
 
   /** The session that the cluster knows this client by, from the last login on. */

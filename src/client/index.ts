@@ -4,9 +4,13 @@ export type { ClientEvents, LinkOperation, LinkState, LinkStateEvent, PresenceMe
 export type { ChannelChange, ChannelStatus, LiveChannel } from './live-channel.js'
 export type { ClientOptions } from './options.js'
 export type { Done, GetStateResult, PresenceApi, RemoveStateOptions, WhereNowResult, WhoNowOptions, WhoNowResult } from './presence-api.js'
+export type {
+  GetUserMetadataOptions, GetUserMetadataResult, MetadataItemInput, RemoveUserMetadataOptions, StorageApi, WriteUserMetadataOptions, WriteUserMetadataResult,
+} from './storage-api.js'
 export type { StreamChannel, SubscribeResult } from './stream-channel.js'
 export type { SubscribeOptions } from './subscription.js'
 export type { ChannelRef, ChannelType, States } from '../protocol/channel.js'
+export type { MetadataDetail } from '../protocol/metadata.js'
 export { RollcallError, type ErrorCode } from '../protocol/errors.js'
 export type { IntervalInfo, KickedEvent, Occupant, PresenceEventType, TokenEvent } from '../protocol/events.js'
 export type { Member } from '../replica/replica.js'
