@@ -53,7 +53,10 @@ export function createAuth(config: AuthConfig): Auth {
       const payload = await verified(token, key, atLogin ? LOGIN_TOLERANCE_S : 0)
       if (payload.sub !== userId) throw new RollcallError('INVALID_TOKEN', 'the token is of another user')
       if (payload.app !== appId) throw new RollcallError('INVALID_TOKEN', 'the token is of another app')
-      return grant(expiryOf(payload), parseChannelRules(payload.channels))
+      const expiresAt = expiryOf(payload)
+      // What the tolerance let in is let stay as long, or it would be shown in and out again.
+      const ends = atLogin && expiresAt <= Date.now() ? expiresAt + LOGIN_TOLERANCE_S * 1_000 : expiresAt
+      return grant(ends, parseChannelRules(payload.channels))
     },
 
     async sign(userId, { ttlSeconds, channels }) {

@@ -175,8 +175,8 @@ export class Channels {
       if (!resumed) subscription.rejoin = subscription.resnapshot = true
       if (subscription.withPresence && subscription.view.status === 'stale') subscription.view.mark('syncing')
     }
-    const { retryable, failed } = await this.#continue(joined, ask)
-    for (const subscription of retryable) this.#repairs.want(subscription)
+    const { retryable, failed, again } = await this.#continue(joined, ask)
+    for (const subscription of [...retryable, ...again]) this.#repairs.want(subscription)
     return namesOf([...retryable, ...failed])
   }
 
@@ -238,17 +238,19 @@ export class Channels {
   async #fetch(subscriptions: readonly Subscription[]): Promise<readonly Subscription[]> {
     const current = subscriptions.filter((subscription) => this.#subscriptions.get(channelKey(subscription.channel)) === subscription)
     try {
-      const { retryable } = await this.#continue(current, (request) => this.#link.request('resume', request, 'resume', { resend: false }))
-      return retryable
+      const { retryable, again } = await this.#continue(current, (request) => this.#link.request('resume', request, 'resume', { resend: false }))
+      return [...retryable, ...again]
     } catch {
       // The connection is lost; the next one resumes everything.
       return []
     }
   }
 
-  async #continue(subscriptions: readonly Subscription[], ask: Ask): Promise<{ retryable: Subscription[]; failed: Subscription[] }> {
+  async #continue(subscriptions: readonly Subscription[], ask: Ask): Promise<{ retryable: Subscription[]; failed: Subscription[]; again: Subscription[] }> {
     const retryable: Subscription[] = []
     const failed: Subscription[] = []
+    // The session went on and the membership had ended: its states are to be said again.
+    const again: Subscription[] = []
     const refuse = (subscription: Subscription, error: RollcallError) => {
       subscription.view.mark('stale')
       ;(error.retryable ? retryable : failed).push(subscription)
@@ -261,12 +263,13 @@ export class Channels {
       message.forEach(({ item: subscription }, at) => {
         const result = results instanceof RollcallError ? results : resultFor(subscription, results.channels, at)
         if (result instanceof RollcallError) return refuse(subscription, result)
-        subscription.rejoin = false
-        subscription.resnapshot = false
+        const unsaid = result.isNew === true && !subscription.rejoin && subscription.hasStates
+        subscription.rejoin = subscription.resnapshot = unsaid
+        if (unsaid) again.push(subscription)
         if (subscription.withPresence) subscription.view.expect(result.version)
       })
     }
-    return { retryable, failed }
+    return { retryable, failed, again }
   }
 }
 

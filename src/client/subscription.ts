@@ -31,6 +31,11 @@ export class Subscription {
     this.view = view
   }
 
+  /** Whether there is something that a stay that begins anew has to be told. */
+  get hasStates(): boolean {
+    return !this.beQuiet && Object.keys(this.own.written).length > 0
+  }
+
   /** The request with which the subscription begins; cached states go along. */
   beginning(options: SubscribeOptions, states: States | undefined): SubscribeRequest {
     const { withPresence = true, beQuiet = false } = options
@@ -39,13 +44,12 @@ export class Subscription {
 
   /** The request that continues it, as a part of `resume`. */
   continuing(): SubscribeRequest {
-    const { written } = this.own
     const { position } = this.view
     return {
       ...this.channel,
       withPresence: this.withPresence,
       beQuiet: this.beQuiet,
-      ...(this.rejoin && !this.beQuiet && Object.keys(written).length > 0 && { states: written }),
+      ...(this.rejoin && this.hasStates && { states: this.own.written }),
       ...(this.withPresence && !this.resnapshot && position !== null && { since: position }),
     }
   }

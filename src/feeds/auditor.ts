@@ -23,7 +23,7 @@ export class Auditor {
   #renewing = false
   readonly #renewedAt = new Map<number, number>()
   #probedAt = performance.now()
-  #busy: Promise<void> = Promise.resolve()
+  #looking: Promise<void> | null = null
 
   constructor(
     private readonly presence: NodePresence,
@@ -34,7 +34,12 @@ export class Auditor {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#busy = this.#busy.then(() => this.#look()).catch((error: unknown) => this.log.debug({ err: error }, 'audit'))
+      // A look that takes long (Redis does not answer) is not followed by those that were due meanwhile.
+      this.#looking ??= this.#look()
+        .catch((error: unknown) => this.log.debug({ err: error }, 'audit'))
+        .finally(() => {
+          this.#looking = null
+        })
     }, this.heartbeatMs / LOOKS_PER_BEAT)
     this.#timer.unref()
   }
@@ -46,7 +51,7 @@ export class Auditor {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#busy
+    await this.#looking
   }
 
   async #look(): Promise<void> {
@@ -88,7 +93,7 @@ export class Auditor {
       await Promise.all(store.probed().map((partition) => store.probe(partition)))
       this.#probedAt = performance.now()
     } catch (error) {
-      this.log.warn({ err: error }, 'the subscriber did not answer a probe')
+      this.log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'the subscriber did not answer a probe')
     }
   }
 }

@@ -37,7 +37,8 @@ export class ChannelFeeds implements Feeds {
       onReplaced: (feed) => this.#listener?.onReplaced(feed),
       onGap: () => metrics.gaps.inc(),
       onRebase: () => metrics.rebases.inc(),
-      onTrouble: (error, channel) => log.warn({ err: error, channel: channelId(channel) }, 'a feed could not be fetched; it tries again'),
+      onTrouble: (error, channel) =>
+        log.warn({ reason: error instanceof Error ? error.message : String(error), channel: channelId(channel) }, 'a feed could not be fetched; it tries again'),
     }
     presence.store.onSubscriberReset(() => void this.#resyncAll())
   }

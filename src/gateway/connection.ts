@@ -3,7 +3,7 @@ import type { Feed, Feeds, Missed } from '../feeds/types.js'
 import type { Metrics } from '../metrics/index.js'
 import type { EndReason, Presence, Session } from '../presence/service.js'
 import type { ChannelRef } from '../protocol/channel.js'
-import { RollcallError } from '../protocol/errors.js'
+import { ERRORS, RollcallError } from '../protocol/errors.js'
 import type { Watcher } from './watchers.js'
 import { Backlog } from './backlog.js'
 import type { Fanout } from './fanout.js'
@@ -170,10 +170,22 @@ export class Connection implements Watcher {
     this.socket.disconnect(true)
   }
 
+  /**
+   * Another connection has the session now. A client that is told so stops for good: two that hold one session id would
+   * otherwise take it from each other for ever. One that has come back by itself does not listen here any more.
+   */
+  supersede(reason: string): void {
+    if (!this.alive) return
+    this.deps.metrics.dropped.inc({ reason: 'superseded' })
+    this.socket.emit('kicked', { reason, errorCode: ERRORS.DUPLICATE_USER_ID.errorCode })
+    void this.end('over')
+    this.socket.disconnect(true)
+  }
+
   /** Drops the transport at once, with what waits to be sent, so that the client reconnects and begins again. */
   drop(reason: DropReason): void {
     if (this.alive) this.deps.metrics.dropped.inc({ reason })
-    void this.end(reason === 'superseded' || reason === 'ended' ? 'over' : 'lost')
+    void this.end(reason === 'ended' ? 'over' : 'lost')
     this.socket.conn.close(true)
   }
 

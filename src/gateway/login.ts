@@ -66,7 +66,8 @@ async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection
     if (connection === null) endedEarly = true
     else {
       deps.log.debug({ userId: request.userId, reason }, 'a session ended elsewhere')
-      connection.drop(reason)
+      if (reason === 'superseded') connection.supersede('a newer connection of this session took over')
+      else connection.drop(reason)
     }
   }
   const session = await presence.open({

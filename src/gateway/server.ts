@@ -21,7 +21,10 @@ export function createServer({ server, config, adapter, presence, metrics }: Gat
     maxHttpBufferSize: config.limits.messageBytes,
     perMessageDeflate: false,
     // A plain client tries again by itself when its transport is refused, which it does not when its login is.
-    allowRequest: (_request, callback) => callback(accepting() ? null : 'this node takes no new clients now', accepting()),
+    allowRequest: (request, callback) => {
+      const refusal = accepting() ? foreignOrigin(request, config.corsOrigins) : 'this node takes no new clients now'
+      callback(refusal, refusal === null)
+    },
     ...(config.corsOrigins.length === 0 ? {} : { cors: { origin: config.corsOrigins === '*' ? '*' : [...config.corsOrigins] } }),
     ...(adapter === undefined ? {} : { adapter }),
   }
@@ -34,6 +37,14 @@ export function createServer({ server, config, adapter, presence, metrics }: Gat
   tagConnections(io, presence.nodeId)
   guardTransports(io, { pendingRequests: config.limits.pendingRequests, metrics })
   return io
+}
+
+/** CORS does not hold for WebSockets, so the origin that a browser names is looked at here. Other clients name none. */
+function foreignOrigin({ headers }: IncomingMessage, allowed: '*' | readonly string[]): string | null {
+  const { origin, host } = headers
+  if (origin === undefined || allowed === '*' || allowed.includes(origin)) return null
+  const own = URL.canParse(origin) && new URL(origin).host === host
+  return own ? null : 'this origin is not allowed'
 }
 
 /**

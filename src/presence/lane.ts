@@ -4,7 +4,7 @@ import { StoreRefusedError, UnknownOutcomeError, type PresenceStore } from './st
 import type { BeatReply, Op, OpResult } from './types.js'
 
 /** How long an operation waits for the store before its caller is told that it failed, in milliseconds; and at the end. */
-const OP_PATIENCE_MS = 8_000
+const OP_PATIENCE_MS = 5_000
 const LAST_PATIENCE_MS = 1_000
 /** The pause before another heartbeat is tried after a failed one; it doubles up to the heartbeat period. */
 const RETRY_MS = 100

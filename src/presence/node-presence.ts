@@ -9,10 +9,10 @@ import { Lane, type Settled } from './lane.js'
 import { LocalSession, superseded } from './local-session.js'
 import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import { reconcilePartition } from './repair.js'
-import type { EndReason, Presence, Session } from './service.js'
+import type { EndReason, Joined, Presence, Session } from './service.js'
 import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { PresenceStore } from './store.js'
-import { channelId, userChannel, type Attach, type BeatReply, type Channel, type MemberRecord, type Membership, type Op, type StateChange } from './types.js'
+import { channelId, userChannel, type Attach, type BeatReply, type Channel, type Membership, type Op, type StateChange } from './types.js'
 
 export interface NodePresenceOptions {
   readonly nodeId: string
@@ -170,7 +170,7 @@ export class NodePresence implements Presence {
     await Promise.all(this.membershipsOf(local).map((membership) => this.#leaveOne(membership).catch(() => undefined)))
   }
 
-  async join(session: Session, ref: ChannelRef, states: States = recordOfStates([])): Promise<{ readonly version: number; readonly member: MemberRecord }> {
+  async join(session: Session, ref: ChannelRef, states: States = recordOfStates([])): Promise<Joined> {
     const local = this.#alive(session)
     const channel = this.#channel(ref)
     const id = channelId(channel)
@@ -199,7 +199,7 @@ export class NodePresence implements Presence {
     if (membership.attach === local.attach) confirm(membership, joined)
     const version = Math.max(joined.version, stating === undefined ? 0 : (await stating).version)
     this.#alive(session)
-    return { version, member: membership.known ?? joined.member }
+    return { version, member: membership.known ?? joined.member, isNew: joined.status === 'ok' }
   }
 
   async leave(session: Session, ref: ChannelRef): Promise<{ readonly version: number }> {

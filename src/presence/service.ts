@@ -9,6 +9,14 @@ export type EndReason =
   /** Redis says that the session ended elsewhere while this node could not know; the client starts again. */
   | 'ended'
 
+/** What came of a join. */
+export interface Joined {
+  readonly version: number
+  readonly member: MemberRecord
+  /** The channel did not know this session: a stay begins, and what the session said in an earlier one is gone. */
+  readonly isNew: boolean
+}
+
 /** A logged-in session on this node, from `open` until `close`, `suspend` or its `onEnd`. */
 export interface Session {
   readonly id: string
@@ -38,7 +46,7 @@ export interface Presence {
   close(session: Session): Promise<void>
 
   /** Makes the user a member through this session, or confirms it. `states` are merged into what the member has (`000.2`). */
-  join(session: Session, channel: ChannelRef, states?: States): Promise<{ readonly version: number; readonly member: MemberRecord }>
+  join(session: Session, channel: ChannelRef, states?: States): Promise<Joined>
   /** Idempotent. */
   leave(session: Session, channel: ChannelRef): Promise<{ readonly version: number }>
   /**

@@ -47,7 +47,7 @@ export interface PresenceEvent {
   readonly stateChanged: States
   readonly interval: IntervalInfo | null
   readonly snapshot: readonly SnapshotEntry[] | null
-  /** Redis's time of the change, in milliseconds since the epoch. */
+  /** Redis's time of the change, in milliseconds since the epoch; the node's on SNAPSHOT and ERROR_OUT_OF_SERVICE. */
   readonly timestamp: number
   readonly life: string
   /** The version that this event follows on. A SNAPSHOT follows on nothing: 0. */

@@ -10,7 +10,7 @@ import type { PresenceStore } from '../presence/store.js'
 export interface RestDeps {
   readonly config: Pick<Config, 'limits' | 'corsOrigins' | 'trustProxy'>
   readonly auth: Pick<Auth, 'authorize'>
-  readonly presence: Pick<Presence, 'nodeId' | 'app' | 'getState' | 'whereNow'>
+  readonly presence: Pick<Presence, 'nodeId' | 'app' | 'getState' | 'whereNow' | 'acknowledged'>
   readonly feeds: Pick<Feeds, 'acquire' | 'release'>
   readonly store: Pick<PresenceStore, 'partitions' | 'channels' | 'leases' | 'ping'>
   readonly metrics: Metrics

@@ -16,6 +16,7 @@ export function members({ config, feeds, presence }: Pick<RestDeps, 'config' | '
   const list = async (channel: ChannelRef, includedState: boolean, page: string | undefined): Promise<WhoNowReply> => {
     const feed = await feeds.acquire({ app: presence.app, type: channel.channelType, name: channel.channelName })
     try {
+      await feed.atLeast(presence.acknowledged(channel))
       if (!feed.fresh) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the node cannot reach its store right now')
       return whoNow(feed, { includedState, page }, config.limits)
     } finally {

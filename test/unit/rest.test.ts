@@ -30,10 +30,10 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
   }
   const feed: Feed = {
     channel: { app: 'dev', type: 'MESSAGE', name: 'room' },
-    replica: { life: 'a', version: 42, members },
     atLeast: unused,
     missedSince: unused,
     sortedUserIds: () => [...members.keys()].sort(),
+    atLeast: async () => undefined,
     fresh: true,
   }
   const self = {
@@ -48,6 +48,7 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
         return member.states
       },
       whereNow: async () => [{ channelName: 'room', channelType: 'MESSAGE' }],
+      acknowledged: () => 0,
     },
     feeds: {
       acquire: async () => feed,

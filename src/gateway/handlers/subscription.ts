@@ -11,6 +11,8 @@ export interface Opened {
   readonly request: Subscribe
   readonly subscription: Subscription
   readonly version: number
+  /** It began a stay, and continued none. */
+  readonly isNew: boolean
   /** The feed to watch, with a reference to it. */
   readonly feed: Feed | null
 }
@@ -40,14 +42,14 @@ export async function open(context: HandlerContext, connection: Connection, requ
       connection.assertAlive()
     }
     const subscription = connection.subscriptions.get(key) ?? { channel: ref(request), member: false, feed: null }
-    const version = await placed(context, connection, request, subscription)
+    const { version, isNew } = await placed(context, connection, request, subscription)
     if (feed !== null) {
       await feed.atLeast(version)
       connection.assertAlive()
       if (!feed.fresh) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the node cannot vouch for this channel right now')
     }
     connection.subscriptions.set(key, subscription)
-    return { request, subscription, version: request.beQuiet && feed !== null ? feed.replica.version : version, feed }
+    return { request, subscription, version: request.beQuiet && feed !== null ? feed.replica.version : version, isNew, feed }
   } catch (error) {
     if (feed !== null) feeds.release(feed)
     throw error
@@ -83,29 +85,34 @@ function authorize({ grant }: Connection, request: Subscribe): void {
   if (request.states !== null) demand(grant, 'state', request)
 }
 
+interface Placed {
+  readonly version: number
+  readonly isNew: boolean
+}
+
 /** Joins or leaves as asked for; answers the version from which on the channel shows it. */
-async function placed(context: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<number> {
+async function placed(context: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<Placed> {
   const { presence } = context
   if (!request.beQuiet) return joined(context, connection, request, subscription)
   const channel = ref(request)
-  if (!subscription.member) return presence.acknowledged(channel)
+  if (!subscription.member) return { version: presence.acknowledged(channel), isNew: false }
   const { version } = await connection.write(presence.leave(connection.session, channel))
   connection.assertAlive()
   subscription.member = false
-  return version
+  return { version, isNew: false }
 }
 
-async function joined({ presence }: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<number> {
+async function joined({ presence }: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<Placed> {
   const channel = ref(request)
   const hold = (): void => {
     subscription.member = true
     connection.subscriptions.set(keyOf(channel), subscription)
   }
   try {
-    const { version } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined))
+    const { version, isNew } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined))
     connection.assertAlive()
     hold()
-    return version
+    return { version, isNew }
   } catch (error) {
     if (connection.alive && !subscription.member && isMember(connection, channel)) {
       // The join was done and the states were not. For good: then nothing shall have happened. For now: the client tries again.

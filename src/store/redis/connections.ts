@@ -32,6 +32,9 @@ const SLOTS_REFRESH_MS = 1_000
 /** Half of it by chance: nodes that lost one server do not all come back in one instant. */
 const pause = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2)
 
+/** As if some attempts had been made: not at once, and not late. */
+const REVIVE_ATTEMPT = 3
+
 const COMMON = {
   lazyConnect: true,
   // A command whose connection broke is not sent again: it may have been executed. Whoever sent it decides.
@@ -55,6 +58,7 @@ export class Connections {
   /** ioredis says of a refused connection only that it is closed; why stands in an event before. */
   #trouble: Error | null = null
   #closed = false
+  #opened = false
 
   constructor(
     private readonly target: RedisTarget,
@@ -86,6 +90,7 @@ export class Connections {
   async open(): Promise<void> {
     try {
       await Promise.all(this.#made.map((client) => client.connect()))
+      this.#opened = true
     } catch (error) {
       const reason = this.#trouble ?? (error as Error)
       throw new Error(`Redis cannot be reached: ${reason.message}`, { cause: error })
@@ -111,8 +116,20 @@ export class Connections {
         return send(...args)
       },
     })
+    client.on('end', () => this.#revive(client))
     this.#made.push(client)
     return client
+  }
+
+  /**
+   * ioredis gives a connection up for good when it is cut while it looks for the master (a second Sentinel that tells of
+   * the same failover does that). Nobody else would make it anew.
+   */
+  #revive(client: Client): void {
+    if (this.#closed || !this.#opened) return
+    setTimeout(() => {
+      if (!this.#closed && client.status === 'end') client.connect().catch((error: unknown) => this.log.debug({ err: error }, 'redis connection'))
+    }, pause(REVIVE_ATTEMPT)).unref()
   }
 
   #connect(use: Use): Client {

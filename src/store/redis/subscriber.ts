@@ -29,6 +29,8 @@ export class Subscriber {
   readonly #probes = new Map<string, () => void>()
   readonly #resets: (() => void)[] = []
   #nextProbe = 0
+  /** Counts the connections: a probe that one of them lost says nothing of the next. */
+  #connection = 0
   #started = false
   #restoring = false
   #closed = false
@@ -42,7 +44,13 @@ export class Subscriber {
       else this.#probes.get(message)?.()
     })
     // One server: its connection is ready again. A cluster: some server's subscriber was made anew.
-    for (const event of ['ready', 'subscribersReady']) client.on(event, () => void this.#restored())
+    for (const event of ['ready', 'subscribersReady']) {
+      client.on(event, () => {
+        this.#connection += 1
+        void this.#restored()
+      })
+    }
+    client.on('close', () => (this.#connection += 1))
   }
 
   /** Subscribes to the node's own channel, in a cluster to one on each partition: slots move between servers. */
@@ -79,6 +87,7 @@ export class Subscriber {
   /** Resolves when all that was published before has arrived. Cuts the connection when the subscriber is silent. */
   async probe(partition: number): Promise<void> {
     const token = String((this.#nextProbe += 1))
+    const connection = this.#connection
     let timer: NodeJS.Timeout | undefined
     try {
       const back = new Promise<void>((resolve, reject) => {
@@ -89,7 +98,9 @@ export class Subscriber {
       // A publish that fails says nothing about the subscriber: only a silent one is cut.
       await this.options.publish(this.options.probeChannel(this.#topology.probed(partition)), token)
       await back.catch((error: unknown) => {
-        if (!this.#closed && !this.#restoring) this.options.client.disconnect(true)
+        // One that is just being made anew is left alone, and so is one that was not there when the probe was sent.
+        const same = connection === this.#connection && this.options.client.status === 'ready'
+        if (same && !this.#closed && !this.#restoring) this.options.client.disconnect(true)
         throw error
       })
     } finally {
@@ -104,8 +115,8 @@ export class Subscriber {
   }
 
   /**
-   * ioredis subscribes again by itself, without saying when that is done. A probe of each server that comes back says so:
-   * from then on nothing is lost any more, and what was lost before is to be fetched.
+   * The client subscribes again by itself, without saying when that is done. A probe of each partition's channel that
+   * comes back says so: from then on nothing is lost any more, and what was lost before is to be fetched.
    */
   async #restored(): Promise<void> {
     if (!this.#started || this.#restoring || this.#closed) return
@@ -113,12 +124,14 @@ export class Subscriber {
     try {
       for (let attempt = 1; !this.#closed; attempt += 1) {
         try {
-          await Promise.all(this.#topology.eachPartition(this.options.partitions).map((partition) => this.probe(partition)))
+          const partitions = this.#topology.eachPartition(this.options.partitions)
+          await this.#topology.subscribeAgain([...partitions.map((partition) => this.options.probeChannel(partition)), ...this.#listeners.keys()])
+          await Promise.all(partitions.map((partition) => this.probe(partition)))
           break
         } catch (error) {
           if (attempt === RESTORE_ATTEMPTS) {
             this.options.log.warn({ err: error }, 'could not subscribe again')
-            this.options.client.disconnect(true)
+            if (this.options.client.status === 'ready') this.options.client.disconnect(true)
             return
           }
           await new Promise<void>((resolve) => setTimeout(resolve, RESTORE_PAUSE_MS).unref())

@@ -33,4 +33,12 @@ export class Topology {
   probed(partition: number): number {
     return this.client instanceof Cluster ? partition : 0
   }
+
+  /**
+   * Subscribes again after a connection was made anew. A cluster's client keeps its own list; that of one server loses it
+   * when the connection breaks again before it was ready. Asking for what is there already is harmless.
+   */
+  async subscribeAgain(channels: readonly string[]): Promise<void> {
+    if (!(this.client instanceof Cluster)) await this.client.ssubscribe(...channels)
+  }
 }
