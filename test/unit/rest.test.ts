@@ -30,7 +30,7 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
   }
   const feed: Feed = {
     channel: { app: 'dev', type: 'MESSAGE', name: 'room' },
-    atLeast: unused,
+    replica: { life: 'a', version: 42, members },
     missedSince: unused,
     sortedUserIds: () => [...members.keys()].sort(),
     atLeast: async () => undefined,
