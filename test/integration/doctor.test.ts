@@ -50,10 +50,12 @@ describe('doctor, of Redis', () => {
     const redis = await redisWith(...GOOD)
     await redis.command('SET', 'rollcall:partitions', '8')
     await redis.command('SET', 'rollcall:{3}:forgotten', 'x')
+    // Metadata lasts.
+    await redis.command('HSET', 'rollcall:{3}:meta:dev:ana', 'k', 'v')
     const diagnosis = await doctor(envOf(redis))
     expect(diagnosis.of('partitions')).toMatch(/fail: this Redis was set up with 8, and ROLLCALL_PARTITIONS is 16 here.*Set ROLLCALL_PARTITIONS=8/)
     expect(diagnosis.of('leases')).toMatch(/^skip/)
-    expect(diagnosis.of('lifetimes')).toMatch(/fail: 1 of 2 keys would stay for ever: "rollcall:\{3\}:forgotten"/)
+    expect(diagnosis.of('lifetimes')).toMatch(/fail: 1 of 3 keys would stay for ever: "rollcall:\{3\}:forgotten"/)
     expect(diagnosis.code).toBe(1)
     expect((await doctor(envOf(redis, { ROLLCALL_PARTITIONS: '8' }))).of('partitions')).toMatch(/^ok: 8/)
   })

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.js'
 import type { LeaseRow } from '../../presence/store.js'
 import { Connections, type Client, type RedisTarget } from './connections.js'
-import { Keys, KEYS_PATTERN, PARTITION_COUNT_KEY } from './keys.js'
+import { Keys, KEYS_PATTERN, mayStay, PARTITION_COUNT_KEY } from './keys.js'
 import { RedisStore } from './redis-store.js'
 import { addressOf, isForbidden, readFacts, type ServerFacts } from './server-facts.js'
 import { Subscriber } from './subscriber.js'
@@ -142,7 +142,7 @@ async function withoutLifetime(server: Redis, limit: number): Promise<{ looked: 
     const [next, page] = await server.scan(cursor, 'MATCH', KEYS_PATTERN, 'COUNT', SCAN_COUNT)
     const ttls = await Promise.all(page.map((key) => server.ttl(key)))
     looked += page.length
-    keys.push(...page.filter((key, index) => ttls[index] === -1 && key !== PARTITION_COUNT_KEY))
+    keys.push(...page.filter((key, index) => ttls[index] === -1 && !mayStay(key)))
     cursor = next
   } while (cursor !== '0' && looked < limit)
   return { looked, keys }

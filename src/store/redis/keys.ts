@@ -49,6 +49,11 @@ export const PARTITION_COUNT_KEY = 'rollcall:partitions'
 /** Matches every key of ours. */
 export const KEYS_PATTERN = 'rollcall:*'
 
+/** Whether a key may stay for ever: the partition count, and what lasts of a user. Every other one expires by itself. */
+export function mayStay(key: string): boolean {
+  return key === PARTITION_COUNT_KEY || /^rollcall:\{\d+\}:meta:/.test(key)
+}
+
 /** Matches every channel's members key, in any partition. */
 export const MEMBERS_PATTERN = 'rollcall:{*}:members:*'
 
