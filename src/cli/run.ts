@@ -15,7 +15,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       return 2
     }
     if (error instanceof CommandError) {
-      terminal.err(`rollcall: ${error.message}`)
+      terminal.err(`rollcall: ${printable(error.message)}`)
       return 1
     }
     throw error

@@ -32,7 +32,7 @@ export async function who(line: CommandLine, terminal: Terminal): Promise<void> 
       lines.push(`${printable(occupant.userId)}  ${statesText(occupant.states)}`.trimEnd())
     }
   } while (page !== '')
-  if (line.options.json === true) terminal.out(JSON.stringify({ channelName, channelType, totalOccupancy, occupants }))
+  if (line.options.json === true) terminal.out(printable(JSON.stringify({ channelName, channelType, totalOccupancy, occupants })))
   else {
     for (const row of lines) terminal.out(row)
     terminal.err(`${totalOccupancy} in ${printable(channelName)} (${channelType})`)
@@ -43,7 +43,7 @@ export async function who(line: CommandLine, terminal: Terminal): Promise<void> 
 export async function where(line: CommandLine, terminal: Terminal): Promise<void> {
   const userId = line.positionals[0] ?? ''
   const reply = read(channelsReply, await new Api(line, terminal).get(['users', userId, 'channels']))
-  if (line.options.json === true) terminal.out(JSON.stringify(reply))
+  if (line.options.json === true) terminal.out(printable(JSON.stringify(reply)))
   else {
     for (const { channelName, channelType } of reply.channels) terminal.out(`${channelType}  ${printable(channelName)}`)
     terminal.err(`${printable(userId)} is in ${count(reply.totalChannel, 'channel')}`)
@@ -55,7 +55,7 @@ export async function kick(line: CommandLine, terminal: Terminal): Promise<void>
   const userId = line.positionals[0] ?? ''
   const reason = textOption(line, 'reason')
   const reply = read(disconnectReply, await new Api(line, terminal).post(['users', userId, 'disconnect'], reason === undefined ? {} : { reason }))
-  if (line.options.json === true) terminal.out(JSON.stringify(reply))
+  if (line.options.json === true) terminal.out(printable(JSON.stringify(reply)))
   else terminal.out(`${count(reply.sessions, 'session')} of ${printable(userId)} ended`)
 }
 
@@ -63,7 +63,7 @@ export async function kick(line: CommandLine, terminal: Terminal): Promise<void>
 export async function nodes(line: CommandLine, terminal: Terminal): Promise<void> {
   const reply = read(nodesReply, await new Api(line, terminal).get(['nodes']))
   if (line.options.json === true) {
-    terminal.out(JSON.stringify(reply))
+    terminal.out(printable(JSON.stringify(reply)))
     return
   }
   for (const { nodeId, leaseMs, memberships, self } of reply.nodes) {

@@ -8,7 +8,7 @@ import { nodeUrl } from '../api.js'
 import { textOption, type CommandLine } from '../args.js'
 import { CommandError } from '../errors.js'
 import { eventLine } from '../event-line.js'
-import type { Terminal } from '../terminal.js'
+import { printable, type Terminal } from '../terminal.js'
 import { typeOption } from './remote.js'
 import { signingConfig } from './token.js'
 
@@ -38,7 +38,7 @@ export async function watch(line: CommandLine, terminal: Terminal): Promise<numb
   })
   client.addEventListener('presence', (event) => {
     if (event.channelName !== channelName || event.channelType !== channelType) return
-    terminal.out(line.options.json === true ? JSON.stringify(event) : eventLine(event))
+    terminal.out(line.options.json === true ? printable(JSON.stringify(event)) : eventLine(event))
   })
 
   const subscribed = client.login().then(() => client.subscribe(channelName, { channelType, withPresence: true, beQuiet: true }))
