@@ -1,4 +1,5 @@
 import type { Counters, Log } from './instruments.js'
+import type { LaneHooks, LaneOptions, ReconcileReason } from './lane-hooks.js'
 import { BATCH_MAX, batches, NotExecutedError, OutcomeUnknownError } from './batches.js'
 import { StoreRefusedError, UnknownOutcomeError, type PresenceStore } from './store.js'
 import type { BeatReply, Op, OpResult } from './types.js'
@@ -19,27 +20,6 @@ interface Waiting {
   uncertain: boolean
   readonly resolve: (result: Settled) => void
   readonly reject: (error: Error) => void
-}
-
-/** Why the node has to compare what it has with what the store has. */
-export type ReconcileReason = 'lease' | 'life' | 'unknown' | 'owned' | 'damaged'
-
-export interface LaneHooks {
-  /** Compares and repairs, with the queue held; `commit` executes at once. Rejects when the store failed it. */
-  reconcile(context: { readonly reasons: ReadonlySet<ReconcileReason>; readonly beat: BeatReply; readonly commit: (ops: readonly Op[]) => Promise<readonly OpResult[]> }): Promise<void>
-  /** How many memberships the node believes to be listed under its lease. */
-  ownedBelieved(): number
-  /** After each good heartbeat, and after what it made necessary. */
-  onBeat(beat: BeatReply): void
-  /** The partition began another life; reconcile has been done. */
-  onLife(life: string): void
-}
-
-export interface LaneOptions {
-  readonly node: string
-  readonly heartbeatMs: number
-  readonly leaseMs: number
-  readonly newId: () => string
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { ChannelRef, States } from '../protocol/channel.js'
 import { RollcallError } from '../protocol/errors.js'
-import type { Limits } from '../protocol/limits.js'
 import { recordOfStates } from '../replica/replica.js'
 import { Acknowledged } from './acknowledged.js'
 import type { Counters, Log } from './instruments.js'
@@ -8,32 +7,12 @@ import { NotExecutedError, OutcomeUnknownError } from './batches.js'
 import { Lane, type Settled } from './lane.js'
 import { LocalSession, superseded } from './local-session.js'
 import { confirm, Memberships, type LocalMembership } from './memberships.js'
+import type { NodePresenceOptions, PresenceHooks } from './node-options.js'
 import { reconcilePartition } from './repair.js'
 import type { EndReason, Joined, Presence, Session } from './service.js'
 import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { PresenceStore } from './store.js'
-import { channelId, userChannel, type Attach, type BeatReply, type Channel, type Membership, type Op, type StateChange } from './types.js'
-
-export interface NodePresenceOptions {
-  readonly nodeId: string
-  readonly app: string
-  readonly heartbeatMs: number
-  readonly leaseMs: number
-  readonly limits: Limits
-  /** A random id of our own alphabet. */
-  readonly newId: () => string
-}
-
-/** What the domain tells the rest of the node. None may throw. */
-export interface PresenceHooks {
-  onBeat(lane: Lane, beat: BeatReply): void
-  /** A partition began another life: feeds put back what it lost. */
-  onLife(partition: number, life: string): void
-  /** A deadline that this node has just set, in milliseconds from now. */
-  onDeadline(partition: number, inMs: number): void
-  /** A session's older connection is on another node: that node is to be told. */
-  onSuperseded(node: string, session: Session): void
-}
+import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type StateChange } from './types.js'
 
 /** The domain of one node: sessions, memberships and the partitions' lanes. */
 export class NodePresence implements Presence {

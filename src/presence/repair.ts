@@ -1,5 +1,5 @@
 import type { BeatReply, Channel, Membership, Op, OpResult, SessionEntry } from './types.js'
-import type { ReconcileReason } from './lane.js'
+import type { ReconcileReason } from './lane-hooks.js'
 import type { LocalSession } from './local-session.js'
 import { confirm, type LocalMembership } from './memberships.js'
 import type { NodePresence } from './node-presence.js'
