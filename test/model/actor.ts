@@ -109,14 +109,14 @@ export class Actor {
   async set(channel: string): Promise<void> {
     if (!this.#loggedIn || !this.#wanted.has(channel)) return
     const [key, value] = [`k${this.options.tab}`, String(++this.#count)]
-    const wrote = this.model.writing(this.#session, channel, key, value)
+    const wrote = this.model.writing(this.#session, channel, key, value, Date.now())
     await this.#try(channel, () => this.#client.presence.setState(channel, 'MESSAGE', { [key]: value }), wrote, false)
   }
 
   async remove(channel: string): Promise<void> {
     if (!this.#loggedIn || !this.#wanted.has(channel)) return
     const key = `k${this.options.tab}`
-    const wrote = this.model.writing(this.#session, channel, key, null)
+    const wrote = this.model.writing(this.#session, channel, key, null, Date.now())
     await this.#try(channel, () => this.#client.presence.removeState(channel, 'MESSAGE', { states: [key] }), wrote, false)
   }
 
@@ -180,8 +180,12 @@ export class Actor {
     const at = Date.now()
     if (currentState === 'DISCONNECTED') this.#down(at - this.options.detectionMs)
     if (currentState === 'CONNECTED' && operation === 'RECONNECTED') {
-      for (const channel of affectedChannels) this.model.unknown(this.#session, channel, at)
-      for (const channel of affectedChannels) this.#unsure.add(channel)
+      // Its place there could not be continued (Redis refused it, say): the SDK tries again, and who knows when it succeeds.
+      for (const channel of affectedChannels) {
+        this.model.leaving(this.#session, channel, at)
+        this.model.unknown(this.#session, channel, at)
+        this.#unsure.add(channel)
+      }
       const away = this.model.back(this.#session, at)
       if (!isResumed && away < this.options.timeoutMs) this.#say('I2', `its session ended after ${away} ms without a connection, before its presenceTimeout`)
     }

@@ -8,6 +8,8 @@ export interface LogRules {
   readonly lagMs: number
   /** Redis lost nothing: who watched all the time has heard of every end. */
   readonly complete: boolean
+  /** Users whose states, and whose ends while a session of theirs is away, are not held against what they did. */
+  readonly unjudged?: ReadonlySet<string>
 }
 
 /** The window that the last end was laid to, and how many ends were by then. */
@@ -151,6 +153,7 @@ class LogCheck {
 
   /** Each session counts up in a key of its own: within one stay no number may fall. */
   #regress(user: string, states: States, event: SeenEvent): void {
+    if (this.rules.unjudged?.has(user) === true) return
     for (const [key, before] of Object.entries(this.#known.get(user)?.states ?? {})) {
       const after = states[key]
       if (after !== undefined && Number(after) < Number(before)) this.#say('I6', `${key} of ${user} fell from ${before} to ${after}: ${describe(event)}`)
@@ -172,6 +175,7 @@ class LogCheck {
 
   #gone(user: string, at: number, event: string): void {
     const away = this.model.wasDown(user, at)
+    if (away && this.rules.unjudged?.has(user) === true) return
     this.#say(away ? 'I2' : 'I3', `${user} goes ${away ? 'before its presenceTimeout is over' : 'although it is connected and never left'}: ${event}`)
   }
 

@@ -36,7 +36,7 @@ function story(): PresenceModel {
   model.session('bob-1', 'bob', TIMEOUT_MS)
   model.joining('ann-1', CHANNEL, 1_000)(1_010)
   model.joining('bob-1', CHANNEL, 1_100)(1_110)
-  model.writing('ann-1', CHANNEL, 'k', '1')(2_000)
+  model.writing('ann-1', CHANNEL, 'k', '1', 1_990)(2_000)
   model.down('bob-1', 3_000)
   expect(model.back('bob-1', 3_500)).toBe(500)
   model.leaving('bob-1', CHANNEL, 5_000)(5_010)
@@ -99,7 +99,7 @@ describe('the checker finds', () => {
     expect(breachesOf({ feeds: [{ by: 'north', channel: CHANNEL, members: new Map() }] })).toEqual(['I1 ann is missing', 'I1 bob is missing'])
     expect(breachesOf({ where: new Map([['ann', [`MESSAGE:${CHANNEL}`]]]) })).toEqual([expect.stringContaining('I1 it lists nothing instead')])
     const model = story()
-    model.writing('ann-1', CHANNEL, 'k', '2')(7_000)
+    model.writing('ann-1', CHANNEL, 'k', '2', 6_990)(7_000)
     expect(breachesOf({ model })).toEqual([expect.stringContaining('I1 ann has {"k":"1"}, and [["k","2"]]')])
   })
 

@@ -15,7 +15,7 @@ export function check(evidence: Evidence, rules: LogRules): Verdict {
   const logs = evidence.watched.map((watched) => [watched, checkLog(watched, evidence.model, rules)] as const)
   const views = new Map(logs.map(([watched, { view }]) => [watched, view]))
   return {
-    breaches: [...logs.flatMap(([, { breaches }]) => breaches), ...checkWorld(evidence, views), ...checkPublished(evidence.published)],
+    breaches: [...logs.flatMap(([, { breaches }]) => breaches), ...checkWorld(evidence, views, rules.unjudged), ...checkPublished(evidence.published)],
     events: logs.reduce((sum, [, { events }]) => sum + events, 0) + evidence.published.reduce((sum, { changes }) => sum + changes.length, 0),
   }
 }

@@ -27,6 +27,7 @@ interface Write {
   readonly key: string
   /** null: removed. */
   readonly value: string | null
+  readonly asked: At
   acked: At
 }
 
@@ -102,8 +103,8 @@ export class PresenceModel {
   }
 
   /** Asks for a change of one state; the function that is returned says that it was acknowledged. Until then nothing is said of the key. */
-  writing(session: string, channel: string, key: string, value: string | null): (at: At) => void {
-    const write: Write = { key, value, acked: Infinity }
+  writing(session: string, channel: string, key: string, value: string | null, at: At): (at: At) => void {
+    const write: Write = { key, value, asked: at, acked: Infinity }
     this.#place(session, channel).writes.set(key, write)
     return (ackedAt) => {
       write.acked = ackedAt
@@ -142,12 +143,12 @@ export class PresenceModel {
   }
 
   /**
-   * States that a member has to have, as far as that is certain: keys whose last write was acknowledged in the present
-   * stay. `null`: the key may not be there. Other keys are not judged.
+   * States that a member has to have, as far as that is certain: keys whose last write was asked for in the present stay,
+   * and acknowledged. `null`: the key may not be there. Other keys are not judged.
    */
   states(channel: string, user: string, now: At): ReadonlyMap<string, string | null> {
     const since = this.windows(channel, user).filter(({ from }) => from <= now).at(-1)?.until ?? -Infinity
-    const sure = [...(this.#places.get(channel)?.get(user)?.writes.values() ?? [])].filter(({ acked }) => acked >= since && acked <= now)
+    const sure = [...(this.#places.get(channel)?.get(user)?.writes.values() ?? [])].filter(({ asked, acked }) => asked > since && acked <= now)
     return new Map(sure.map(({ key, value }) => [key, value]))
   }
 
@@ -163,7 +164,8 @@ export class PresenceModel {
         const murky = place.murky.some((at) => at >= from && at <= until)
         const asked = place.claims.filter(({ endAsked }) => endAsked >= from && endAsked <= until).length
         // A time-out is an end that nobody asked for.
-        const ends = murky ? Infinity : Math.max(asked, from > -Infinity ? 1 : 0)
+        const expired = place.claims.flatMap(({ session }) => this.#expiries(session)).filter((at) => at >= from && at <= until).length
+        const ends = murky ? Infinity : asked + expired
         windows.push({ from, until, ends, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
       }
       from = span.until
@@ -187,6 +189,12 @@ export class PresenceModel {
       if (from < claim.endAsked) spans.push({ from, until: claim.endAsked })
     }
     return merged(spans.filter((span) => span.until > span.from))
+  }
+
+  /** When a session was away for as long as its grace lasts. */
+  #expiries(session: string): readonly At[] {
+    const { down, timeoutMs } = this.#life(session)
+    return down.flatMap((gap) => (gap.from + timeoutMs < gap.until ? [gap.from + timeoutMs] : []))
   }
 
   #life(session: string): SessionLife {

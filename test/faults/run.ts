@@ -1,0 +1,118 @@
+import { check, print } from '../model/checker.js'
+import type { Breach } from '../model/evidence.js'
+import { Random } from '../model/random.js'
+import { Scope } from '../support/scope.js'
+import { elapse } from '../support/wait.js'
+import type { Fault } from './faults.js'
+import { World } from './world.js'
+
+/**
+ * Within this after the end of a fault everybody has to agree, in milliseconds: the time limit of a command (2 s) and the
+ * longest pause before a reconnect (1 s), the detection of a lost client (1 s) and the longest presenceTimeout (6 s) after
+ * the lease of its node (1 s), two sweeps (0.5 s), two rounds of the audit (2 s); the rest is for a busy machine.
+ */
+export const BOUND_MS = 20_000
+/** News may be under way as long as a fault holds it up. */
+const LAG_MS = 5_000
+const BEFORE_MS = 1_000
+/** A client acts about every so often, all of them together. */
+const ACT_MS = 40
+
+export interface Outcome {
+  readonly fault: string
+  readonly seed: number
+  readonly events: number
+  /** From the end of the fault until everything agreed, in milliseconds. */
+  readonly recoveryMs: number
+  readonly breaches: readonly Breach[]
+}
+
+/** One run of a fault: a crowd under load, the fault, its end, and what everybody then has to agree on. */
+export async function runFault(fault: Fault, seed: number): Promise<Outcome> {
+  const scope = new Scope()
+  let outcome: Outcome | undefined
+  try {
+    const random = new Random(seed)
+    const world = await World.open(scope, random, fault.env)
+    outcome = await inWorld(world, fault, seed)
+  } finally {
+    // A process that the fault killed has nothing to say any more.
+    await scope.close().catch((error: unknown) => {
+      if (outcome?.breaches.length === 0) throw error
+    })
+  }
+  return outcome
+}
+
+async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcome> {
+  const load = new Load(world)
+  load.start()
+  await elapse(BEFORE_MS)
+  // Somebody is lost for good: it must be gone in the end, and not before its time.
+  world.lose(world.random.pick(world.crowd.slice(2)))
+  await fault.apply(world)
+  await fault.undo?.(world)
+  const endedAt = Date.now()
+  await load.stop()
+
+  let trouble: Error | undefined
+  let breaches: readonly Breach[] = []
+  let events = 0
+  for (;;) {
+    const left = BOUND_MS - (Date.now() - endedAt)
+    try {
+      for (const { actor, dead } of world.crowd) if (!dead) await actor.settle(Math.max(left, 100))
+      for (const actor of world.plain) await actor.settle(Math.max(left, 100))
+      const rules = { lagMs: LAG_MS, complete: fault.name === 'nothing', ...(fault.loses === true && { unjudged: world.twins }) }
+      const verdict = check(await world.evidence(), rules)
+      const clients = [...world.crowd.filter(({ dead }) => !dead).map(({ actor }) => actor), ...world.plain].flatMap((actor) => actor.breaches)
+      // A session that was away while Redis lost it begins anew; others see its member stay, and that is checked above.
+      breaches = [...verdict.breaches, ...clients.filter(({ invariant }) => fault.loses !== true || invariant !== 'I2')]
+      events = verdict.events
+      trouble = undefined
+      if (breaches.length === 0) break
+    } catch (error) {
+      trouble = error instanceof Error ? error : new Error(String(error))
+    }
+    if (Date.now() - endedAt > BOUND_MS) break
+    await elapse(100)
+  }
+  if (trouble !== undefined) breaches = [...breaches, { invariant: 'I1', where: 'everywhere', what: `no agreement within ${BOUND_MS} ms: ${trouble.message}` }]
+  if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_PUBLISHED !== undefined) console.error(world.ears.published.map((row) => JSON.stringify(row)).join('\n'))
+  if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_LOG !== undefined) for (const { node } of world.places) console.error(node.process.output)
+  return { fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches }
+}
+
+/** The crowd acting at random until it is told to stop. */
+class Load {
+  readonly #running = new Set<Promise<void>>()
+  #loop: Promise<void> = Promise.resolve()
+  #on = false
+
+  constructor(private readonly world: World) {}
+
+  start(): void {
+    this.#on = true
+    this.#loop = this.#run()
+  }
+
+  /** Resolves when everything that was begun has been answered, or refused. */
+  async stop(): Promise<void> {
+    this.#on = false
+    await this.#loop
+    await Promise.all(this.#running)
+  }
+
+  async #run(): Promise<void> {
+    while (this.#on) {
+      const act = this.world.act()
+      this.#running.add(act)
+      void act.finally(() => this.#running.delete(act))
+      await elapse(this.world.random.between(0, 2 * ACT_MS))
+    }
+  }
+}
+
+export function failureOf({ fault, seed, breaches }: Outcome): Error {
+  return new Error(`${fault}, seed ${seed} (again: node scripts/faults.mjs --only ${fault} --seed ${seed}):\n${print(breaches)}`)
+}
