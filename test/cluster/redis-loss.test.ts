@@ -68,12 +68,13 @@ async function nobodyLeft(all: readonly Watcher[]): Promise<void> {
 
 describe('Redis loses everything while 50 members are there', () => {
   test.each([
-    ['FLUSHALL', async ({ redis }: Pair) => redis.command('FLUSHALL'), 0],
-    ['a restart without persistence', async ({ redis }: Pair) => redis.restart(), RECONNECT_MS],
+    ['FLUSHALL', async ({ redis }: Pair) => redis.command('FLUSHALL'), 0, 'none'],
+    ['a restart without persistence', async ({ redis }: Pair) => redis.restart(), RECONNECT_MS, 'none'],
+    ['a restart with everything on disk', async ({ redis }: Pair) => redis.restart(), RECONNECT_MS, 'aof'],
   ] as const)(
     '%s: nobody leaves in anybody\'s view, and Redis is whole again within two heartbeats',
-    async (_, lose, detectionMs) => {
-      const pair = await spawnPair(scope, { ROLLCALL_HEARTBEAT_MS: String(HEARTBEAT_MS), ROLLCALL_HEARTBEAT_TTL_MS: '3000', ROLLCALL_PRESENCE_TIMEOUT_MS: '2000' })
+    async (_, lose, detectionMs, persistence) => {
+      const pair = await spawnPair(scope, { ROLLCALL_HEARTBEAT_MS: String(HEARTBEAT_MS), ROLLCALL_HEARTBEAT_TTL_MS: '3000', ROLLCALL_PRESENCE_TIMEOUT_MS: '2000' }, { persistence })
       const { channel, marker, watchers, plain, users, clients, everybody, ada } = await settle(pair)
 
       await lose(pair)
