@@ -6,14 +6,16 @@ import { writeReport } from './report.js'
 import { runFault, type Outcome } from './run.js'
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '1' }, only: { type: 'string' }, seed: { type: 'string', default: '1' }, report: { type: 'string' }, jobs: { type: 'string', default: '1' } },
+  options: { runs: { type: 'string', default: '1' }, only: { type: 'string' }, seed: { type: 'string', default: '1' }, report: { type: 'string' }, jobs: { type: 'string', default: '1' }, minutes: { type: 'string', default: '600' } },
 })
 const chosen = FAULTS.filter(({ name, open }) => (values.only === undefined ? open === undefined : values.only.split(',').includes(name)))
 const outcomes: Outcome[] = []
+/** Nothing new is begun after this; what was run is reported. */
+const deadline = Date.now() + Number(values.minutes) * 60_000
 const tasks = Array.from({ length: Number(values.runs) }, (_, run) => chosen.map((fault) => ({ fault, seed: Number(values.seed) + run }))).flat()
 
 async function work(): Promise<void> {
-  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+  for (let task = tasks.shift(); task !== undefined && Date.now() < deadline; task = tasks.shift()) {
     const { fault, seed } = task
     const outcome = await runFault(fault, seed).catch((error: unknown): Outcome => ({ fault: fault.name, seed, events: 0, recoveryMs: 0, breaches: [{ invariant: 'I1', where: 'the harness', what: String(error) }] }))
     outcomes.push(outcome)
