@@ -4,9 +4,9 @@ import { ensureBuilt } from '../support/spawned.js'
 import { FAULTS } from './faults.js'
 import { failureOf, runFault } from './run.js'
 
-/** A choice of faults; `node scripts/faults.mjs` runs all of them, as often as one likes. */
-const CHOSEN = ['node-killed', 'node-blinks', 'script-flush', 'replies-lost', 'redis-stands-still', 'clients-half-open', 'flapping-clients']
-const SEED = Number(process.env.ROLLCALL_SEED ?? Math.floor(Math.random() * 2 ** 31))
+/** A choice of faults; `node scripts/faults.mjs` runs all of them, as often as one likes (`docs/reliability.md`). */
+const CHOSEN = ['node-killed', 'script-flush', 'replies-lost', 'subscriber-half-open', 'flapping-clients']
+const SEED = Number(process.env.ROLLCALL_SEED ?? 31)
 
 describe('a crowd on three nodes, and something that goes wrong: nobody is told anything false, and all agree within the bound', () => {
   test.each(FAULTS.filter(({ name }) => CHOSEN.includes(name)))(
