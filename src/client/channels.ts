@@ -109,9 +109,11 @@ export class Channels {
   unsubscribe(channel: ChannelRef, operation: string): Promise<{ readonly timestamp: number }> {
     return this.#inTurn(channel, async () => {
       const subscription = this.#subscriptions.get(channelKey(channel))
+      if (subscription !== undefined) subscription.leaving = true
       const { timestamp } = await this.#link.request('unsubscribe', channel, operation).catch((error: unknown) => {
         // What could not be resumed is what was wanted: over.
         if (subscription !== undefined && isNotSubscribed(error)) return { timestamp: Date.now() }
+        if (subscription !== undefined) subscription.leaving = false
         throw error
       })
       this.ended(channel)
@@ -236,7 +238,7 @@ export class Channels {
 
   /** {@link Repairs}: what is asked for again while the connection holds. */
   async #fetch(subscriptions: readonly Subscription[]): Promise<readonly Subscription[]> {
-    const current = subscriptions.filter((subscription) => this.#subscriptions.get(channelKey(subscription.channel)) === subscription)
+    const current = subscriptions.filter((subscription) => !subscription.leaving && this.#subscriptions.get(channelKey(subscription.channel)) === subscription)
     try {
       const { retryable, again } = await this.#continue(current, (request) => this.#link.request('resume', request, 'resume', { resend: false }))
       return [...retryable, ...again]

@@ -21,6 +21,8 @@ export class Subscription {
   beQuiet = false
   /** The server acknowledged it. */
   joined = false
+  /** The app has asked for its end: nothing asks for it anew. */
+  leaving = false
   /** The session had ended: the next request carries one's own states (`000.10`). */
   rejoin = false
   /** The changes since would not tell all: what is asked for next is a SNAPSHOT. */

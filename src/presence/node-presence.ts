@@ -149,7 +149,7 @@ export class NodePresence implements Presence {
     await Promise.all(this.membershipsOf(local).map((membership) => this.#leaveOne(membership).catch(() => undefined)))
   }
 
-  async join(session: Session, ref: ChannelRef, states: States = recordOfStates([])): Promise<Joined> {
+  async join(session: Session, ref: ChannelRef, states: States = recordOfStates([]), again = false): Promise<Joined> {
     const local = this.#alive(session)
     const channel = this.#channel(ref)
     const id = channelId(channel)
@@ -159,7 +159,7 @@ export class NodePresence implements Presence {
     const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
     const joining = this.#submit({ ...entering, kind: 'join' })
-    const stating = Object.keys(states).length > 0 ? this.#states.write(local, membership, this.#states.merge(states)) : undefined
+    const stating = !again && Object.keys(states).length > 0 ? this.#states.write(local, membership, this.#states.merge(states)) : undefined
     stating?.catch(() => undefined)
     let joined: Settled
     try {
@@ -176,7 +176,9 @@ export class NodePresence implements Presence {
     }
     if (joined.member === undefined) throw new RollcallError('INTERNAL', `a join answered ${joined.status}`)
     if (membership.attach === local.attach) confirm(membership, joined)
-    const version = Math.max(joined.version, stating === undefined ? 0 : (await stating).version)
+    const restoring = again ? this.#states.restore(states, joined.member.states) : null
+    const stated = restoring === null ? await stating : await this.#states.write(local, membership, restoring)
+    const version = Math.max(joined.version, stated?.version ?? 0)
     this.#alive(session)
     return { version, member: membership.known ?? joined.member, isNew: joined.status === 'ok' }
   }

@@ -45,8 +45,11 @@ export interface Presence {
   /** Logout: every membership ends now. Never rejects. */
   close(session: Session): Promise<void>
 
-  /** Makes the user a member through this session, or confirms it. `states` are merged into what the member has (`000.2`). */
-  join(session: Session, channel: ChannelRef, states?: States): Promise<Joined>
+  /**
+   * Makes the user a member through this session, or confirms it. `states` are merged into what the member has (`000.2`),
+   * or, said `again` after a connection was lost, go beneath it (`000.10`): what has been set since stays.
+   */
+  join(session: Session, channel: ChannelRef, states?: States, again?: boolean): Promise<Joined>
   /** Idempotent. */
   leave(session: Session, channel: ChannelRef): Promise<{ readonly version: number }>
   /**

@@ -72,3 +72,13 @@ test('a token that ended a moment ago is let in, for clocks differ, and stays as
   expect(reply.ok).toBe(true)
   await eventually('it ends when the tolerance does', () => ada.tokens.includes('EXPIRED'))
 })
+
+test('states that a resume says again go beneath what has been set since', async () => {
+  const channel = wireChannel()
+  const ada = await connectPlain(scope, 'ada', cluster.a)
+  await ada.must('subscribe', { ...channel, states: { n: 'old' } })
+  await ada.must('setState', { ...channel, states: { n: 'new' } })
+  await ada.must('resume', { channels: [{ ...channel, states: { n: 'old', m: '1' } }] })
+  const { states } = await ada.must('getState', { ...channel, userId: 'ada' })
+  expect(states).toEqual({ n: 'new', m: '1' })
+})

@@ -48,7 +48,7 @@ async function openInTurn(context: HandlerContext, connection: Connection, reque
   turns.push(await connection.turns.enter(keyOf(request)))
   try {
     connection.assertAlive()
-    return await open(context, connection, request)
+    return await open(context, connection, request, true)
   } catch (error) {
     return new Failed(request, error)
   }

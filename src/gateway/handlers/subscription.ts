@@ -29,8 +29,10 @@ export interface Plan {
  * The feed comes first, for it is what may be missing: then nothing has happened yet. When it fails after the join, the
  * join stands - it may continue a stay that others have seen, and nobody shall see that end because of us - and the
  * error, which is retryable, is the answer; the client subscribes again or unsubscribes.
+ *
+ * @param again the client continues what it had: its states go beneath what has been set since.
  */
-export async function open(context: HandlerContext, connection: Connection, request: Subscribe): Promise<Opened> {
+export async function open(context: HandlerContext, connection: Connection, request: Subscribe, again = false): Promise<Opened> {
   const { presence, feeds } = context
   const key = keyOf(request)
   authorize(connection, request)
@@ -42,7 +44,7 @@ export async function open(context: HandlerContext, connection: Connection, requ
       connection.assertAlive()
     }
     const subscription = connection.subscriptions.get(key) ?? { channel: ref(request), member: false, feed: null }
-    const { version, isNew } = await placed(context, connection, request, subscription)
+    const { version, isNew } = await placed(context, connection, request, subscription, again)
     if (feed !== null) {
       await feed.atLeast(version)
       connection.assertAlive()
@@ -91,9 +93,9 @@ interface Placed {
 }
 
 /** Joins or leaves as asked for; answers the version from which on the channel shows it. */
-async function placed(context: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<Placed> {
+async function placed(context: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription, again: boolean): Promise<Placed> {
   const { presence } = context
-  if (!request.beQuiet) return joined(context, connection, request, subscription)
+  if (!request.beQuiet) return joined(context, connection, request, subscription, again)
   const channel = ref(request)
   if (!subscription.member) return { version: presence.acknowledged(channel), isNew: false }
   const { version } = await connection.write(presence.leave(connection.session, channel))
@@ -102,14 +104,14 @@ async function placed(context: HandlerContext, connection: Connection, request: 
   return { version, isNew: false }
 }
 
-async function joined({ presence }: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription): Promise<Placed> {
+async function joined({ presence }: HandlerContext, connection: Connection, request: Subscribe, subscription: Subscription, again: boolean): Promise<Placed> {
   const channel = ref(request)
   const hold = (): void => {
     subscription.member = true
     connection.subscriptions.set(keyOf(channel), subscription)
   }
   try {
-    const { version, isNew } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined))
+    const { version, isNew } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined, again))
     connection.assertAlive()
     hold()
     return { version, isNew }
