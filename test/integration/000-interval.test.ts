@@ -204,6 +204,7 @@ test('000.16 who subscribes within an interval has everybody at once, and is tol
   // The interval begins with the visitor. Whoever begins now knows the visitor from its SNAPSHOT.
   await enter(visitor, channelName)
   const here = () => ['visitor', ...crowd.map(({ user }) => user)]
+  await eventually('the other node has heard of the visitor', async () => (await late.presence.whoNow(channelName, 'MESSAGE')).totalOccupancy === here().length)
   const [sdk, plain] = await Promise.all([watch(late, channelName, { beQuiet: true, name: 'late' }), watchPlain(channelName, latePlain)])
   expect(countOf(old, 'INTERVAL')).toBe(1)
   await exit(visitor, channelName)

@@ -63,7 +63,7 @@ describe('rollcall start --workers 2', () => {
     await eventually('there are two workers again, one of them new', async () => {
       const now = await nodeIds().catch(() => [])
       return now.length === 2 && now.some((id) => !before.includes(id))
-    })
+    }, { withinMs: 25_000 })
     await visit('late')
   })
 })

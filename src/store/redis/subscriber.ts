@@ -6,9 +6,9 @@ type Listener = (message: string) => void
 
 /** How long a probe may take to come back before the subscriber counts as silent, in milliseconds. */
 const PROBE_TIMEOUT_MS = 2_000
-/** After a connection was made anew, how often and at what distance it is asked whether it hears again. */
-const RESTORE_ATTEMPTS = 10
+/** After a connection was made anew: the pause between two tries to hear again, and the try after which it is cut. */
 const RESTORE_PAUSE_MS = 200
+const CUT_AFTER = 20
 
 export interface SubscriberOptions {
   readonly client: Client
@@ -100,7 +100,7 @@ export class Subscriber {
       await back.catch((error: unknown) => {
         // One that is just being made anew is left alone, and so is one that was not there when the probe was sent.
         const same = connection === this.#connection && this.options.client.status === 'ready'
-        if (same && !this.#closed && !this.#restoring) this.options.client.disconnect(true)
+        if (same && !this.#closed && !this.#restoring) this.#silent()
         throw error
       })
     } finally {
@@ -109,37 +109,53 @@ export class Subscriber {
     }
   }
 
+  /** One server: its connection is cut, and made anew. In a cluster the others are well: subscribing again may be all. */
+  #silent(): void {
+    if (this.#topology.isCluster) void this.#restored()
+    else this.options.client.disconnect(true)
+  }
+
   close(): void {
     this.#closed = true
     this.#listeners.clear()
   }
 
   /**
-   * The client subscribes again by itself, without saying when that is done. A probe of each partition's channel that
-   * comes back says so: from then on nothing is lost any more, and what was lost before is to be fetched.
+   * The client subscribes again by itself, without saying when that is done, and forgets it at times. So it is asked for
+   * once more, until a probe of each partition's channel comes back: from then on nothing is lost any more, and what was
+   * lost before is to be fetched. In a failover that takes as long as it takes; a connection that stays silent is cut.
    */
   async #restored(): Promise<void> {
     if (!this.#started || this.#restoring || this.#closed) return
     this.#restoring = true
-    try {
-      for (let attempt = 1; !this.#closed; attempt += 1) {
-        try {
-          const partitions = this.#topology.eachPartition(this.options.partitions)
-          await this.#topology.subscribeAgain([...partitions.map((partition) => this.options.probeChannel(partition)), ...this.#listeners.keys()])
-          await Promise.all(partitions.map((partition) => this.probe(partition)))
-          break
-        } catch (error) {
-          if (attempt === RESTORE_ATTEMPTS) {
-            this.options.log.warn({ err: error }, 'could not subscribe again')
-            if (this.options.client.status === 'ready') this.options.client.disconnect(true)
-            return
-          }
-          await new Promise<void>((resolve) => setTimeout(resolve, RESTORE_PAUSE_MS).unref())
+    const partitions = this.#topology.eachPartition(this.options.partitions)
+    for (let attempt = 1; !this.#closed; attempt += 1) {
+      try {
+        const own = partitions.map((partition) => this.options.probeChannel(partition))
+        await within(PROBE_TIMEOUT_MS, this.#topology.subscribeAgain([...own, ...this.#listeners.keys()]))
+        await Promise.all(partitions.map((partition) => this.probe(partition)))
+        break
+      } catch (error) {
+        if (attempt % CUT_AFTER === 0 && this.options.client.status === 'ready') {
+          this.options.log.warn({ err: error }, 'could not subscribe again')
+          this.options.client.disconnect(true)
         }
+        await new Promise<void>((resolve) => setTimeout(resolve, RESTORE_PAUSE_MS).unref())
       }
-    } finally {
-      this.#restoring = false
     }
+    this.#restoring = false
     if (!this.#closed) for (const listener of this.#resets) listener()
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

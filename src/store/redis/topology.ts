@@ -6,6 +6,10 @@ import type { Client } from './connections.js'
 export class Topology {
   constructor(private readonly client: Client) {}
 
+  get isCluster(): boolean {
+    return this.client instanceof Cluster
+  }
+
   /** The servers that take writes, in a stable order. */
   masters(): readonly Redis[] {
     if (!(this.client instanceof Cluster)) return [this.client]
@@ -35,10 +39,17 @@ export class Topology {
   }
 
   /**
-   * Subscribes again after a connection was made anew. A cluster's client keeps its own list; that of one server loses it
-   * when the connection breaks again before it was ready. Asking for what is there already is harmless.
+   * Subscribes again after a connection was made anew. ioredis does so by itself, and forgets it: on one server when the
+   * connection breaks again before it was ready, in a cluster when a slot is just moving. What is there already stays.
    */
   async subscribeAgain(channels: readonly string[]): Promise<void> {
-    if (!(this.client instanceof Cluster)) await this.client.ssubscribe(...channels)
+    const together = new Map<number, string[]>()
+    for (const channel of channels) {
+      const slot = this.client instanceof Cluster ? calculateSlot(channel) : 0
+      const others = together.get(slot)
+      if (others === undefined) together.set(slot, [channel])
+      else others.push(channel)
+    }
+    await Promise.all([...together.values()].map((group) => this.client.ssubscribe(...group)))
   }
 }
