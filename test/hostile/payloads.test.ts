@@ -94,9 +94,10 @@ test('the login: whatever is sent as auth lets somebody in, or is refused from t
   )
 }, 90_000)
 
-/** Only ada and eve are there. */
+/** Only ada and eve are there: in the node, and in Redis, which hears of it a moment later. */
 async function gone(): Promise<void> {
   await eventually('the session is gone', async () => (await fixture.victim.metric('rollcall_sessions')) === 2)
+  await eventually('Redis has no more of it', async () => Object.keys(await fixture.victim.contents()).filter((key) => key.includes(':members:dev:USER:')).length === 2)
 }
 
 test('the states of others are what they were', async () => {

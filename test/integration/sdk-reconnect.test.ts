@@ -129,7 +129,8 @@ describe('a node that leaves', () => {
     const channel = uniqueChannel()
     const marker = await joinMarker(scope, cluster.b, channel)
     const watcher = await watch(await connect(scope, 'watcher', cluster.b), channel)
-    const leaving = await startNode(scope, { redisUrl: cluster.redis.url, drainMs: 2_000 })
+    // It waits for its clients, and not for this time; a busy machine needs a part of it.
+    const leaving = await startNode(scope, { redisUrl: cluster.redis.url, drainMs: 8_000 })
     const tony = createClient(scope, 'tony', [leaving, cluster.a], { presenceTimeout: 8_000 })
     await tony.login()
     const own = listen(tony, channel, 'tony')

@@ -24,6 +24,8 @@ export async function connectElsewhere(scope: Scope, user: string, address: Node
     if (client.ready.nodeId !== other.ready.nodeId) return client
     taken.push(client.ready.nodeId)
     client.socket.disconnect()
+    // Between workers with as many clients each the balancer takes always the same: somebody else tips the scales.
+    await connectPlain(scope, `${user}-company-${attempt}`, address)
   }
   throw new Error(`${user} was never served by another node than ${other.user}: ${taken.join(', ')}`)
 }
