@@ -5,10 +5,12 @@ import { connectPlain, type PlainClient } from '../../support/plain.js'
 import { RedisServer, type Content } from '../../support/redis.js'
 import { useFileScope, type Scope } from '../../support/scope.js'
 import { spawnNode, type Env, type SpawnedNode } from '../../support/spawned.js'
-import { eventually, within } from '../../support/wait.js'
+import { elapse, eventually, within } from '../../support/wait.js'
 
 /** What a normal client is served within, whatever else goes on. */
 export const SERVED_MS = 3_000
+/** 20 calls a second are allowed by default. */
+const BETWEEN_CALLS_MS = 60
 /** What may stay in use after everything that was sent: caches, compiled code, what the allocator keeps. */
 const GROWTH_BYTES = 48 * 1024 * 1024
 
@@ -21,14 +23,18 @@ const PULSE = { channelName: 'pulse', channelType: 'MESSAGE' } as const
  * time, on a Redis whose content is known.
  */
 export class Victim {
+  #asked = 0
+
   constructor(
     readonly redis: RedisServer,
     readonly node: SpawnedNode,
     readonly ada: PlainClient,
   ) {}
 
-  /** A round trip of a normal client through Redis. */
+  /** A round trip of a normal client through Redis; as often as the rate of calls that a session has allows. */
   async serves(ms = SERVED_MS): Promise<void> {
+    await elapse(Math.max(0, this.#asked + BETWEEN_CALLS_MS - Date.now()))
+    this.#asked = Date.now()
     const served = (async () => {
       const at = String(Date.now())
       await this.ada.must('setState', { ...PULSE, states: { at } })
