@@ -162,7 +162,8 @@ export class PresenceModel {
       const until = span.from
       if (until > from) {
         const murky = place.murky.some((at) => at >= from && at <= until)
-        const asked = place.claims.filter(({ endAsked }) => endAsked >= from && endAsked <= until).length
+        // A leave that was asked for earlier may have been carried out only now: its client had no connection.
+        const asked = place.claims.filter(({ endAsked, endAcked }) => endAsked <= until && endAcked >= from).length
         // A time-out is an end that nobody asked for.
         const expired = place.claims.flatMap(({ session }) => this.#expiries(session)).filter((at) => at >= from && at <= until).length
         const ends = murky ? Infinity : asked + expired
