@@ -110,14 +110,21 @@ export class Actor {
     if (!this.#loggedIn || !this.#wanted.has(channel)) return
     const [key, value] = [`k${this.options.tab}`, String(++this.#count)]
     const wrote = this.model.writing(this.#session, channel, key, value, Date.now())
-    await this.#try(channel, () => this.#client.presence.setState(channel, 'MESSAGE', { [key]: value }), wrote, false)
+    await this.#try(channel, () => this.#client.presence.setState(channel, 'MESSAGE', { [key]: value }), this.#ifIn(channel, wrote), false)
   }
 
   async remove(channel: string): Promise<void> {
     if (!this.#loggedIn || !this.#wanted.has(channel)) return
     const key = `k${this.options.tab}`
     const wrote = this.model.writing(this.#session, channel, key, null, Date.now())
-    await this.#try(channel, () => this.#client.presence.removeState(channel, 'MESSAGE', { states: [key] }), wrote, false)
+    await this.#try(channel, () => this.#client.presence.removeState(channel, 'MESSAGE', { states: [key] }), this.#ifIn(channel, wrote), false)
+  }
+
+  /** In a channel that it could not join, a change is one of the client's own cache (`000.4`), and no cluster has acknowledged it. */
+  #ifIn(channel: string, wrote: (at: number) => void): (at: number) => void {
+    return (at) => {
+      if (this.#wanted.has(channel) && !this.#unsure.has(channel)) wrote(at)
+    }
   }
 
   /** The wire was cut, and this client may not have noticed yet. */
