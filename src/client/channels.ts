@@ -1,6 +1,6 @@
 import type { ChannelRef, States } from '../protocol/channel.js'
 import { RollcallError } from '../protocol/errors.js'
-import type { PacketSpan, PresenceEvent, ReadyEvent } from '../protocol/events.js'
+import type { PacketSpan, PresenceEvent } from '../protocol/events.js'
 import type { ResumeResult, SubscribeRequest } from '../protocol/requests.js'
 import { mergeStates } from '../protocol/states.js'
 import type { EventQueue } from './emitter.js'
@@ -168,17 +168,14 @@ export class Channels {
    * Continues every subscription on a new connection. Resolves with the names of those that could not be continued;
    * what can be tried again is, later. Rejects only when the connection is lost once more.
    */
-  async resume(ask: Ask, { resumed }: Pick<ReadyEvent, 'resumed'>): Promise<string[]> {
+  async resume(ask: Ask): Promise<string[]> {
     this.#repairs.stop()
     const joined = this.#joined()
     for (const subscription of joined) {
-      // A session that goes on has its states, and another session of the user may have changed them. One that had
-      // ended applies them again (`000.10`); the changes since do not show that, as one's own are not told.
-      if (!resumed) subscription.rejoin = subscription.resnapshot = true
       if (subscription.withPresence && subscription.view.status === 'stale') subscription.view.mark('syncing')
     }
-    const { retryable, failed, again } = await this.#continue(joined, ask)
-    for (const subscription of [...retryable, ...again]) this.#repairs.want(subscription)
+    const { retryable, failed } = await this.#continue(joined, ask)
+    for (const subscription of retryable) this.#repairs.want(subscription)
     return namesOf([...retryable, ...failed])
   }
 
@@ -240,19 +237,17 @@ export class Channels {
   async #fetch(subscriptions: readonly Subscription[]): Promise<readonly Subscription[]> {
     const current = subscriptions.filter((subscription) => !subscription.leaving && this.#subscriptions.get(channelKey(subscription.channel)) === subscription)
     try {
-      const { retryable, again } = await this.#continue(current, (request) => this.#link.request('resume', request, 'resume', { resend: false }))
-      return [...retryable, ...again]
+      const { retryable } = await this.#continue(current, (request) => this.#link.request('resume', request, 'resume', { resend: false }))
+      return retryable
     } catch {
       // The connection is lost; the next one resumes everything.
       return []
     }
   }
 
-  async #continue(subscriptions: readonly Subscription[], ask: Ask): Promise<{ retryable: Subscription[]; failed: Subscription[]; again: Subscription[] }> {
+  async #continue(subscriptions: readonly Subscription[], ask: Ask): Promise<{ retryable: Subscription[]; failed: Subscription[] }> {
     const retryable: Subscription[] = []
     const failed: Subscription[] = []
-    // The session went on and the membership had ended: its states are to be said again.
-    const again: Subscription[] = []
     const refuse = (subscription: Subscription, error: RollcallError) => {
       subscription.view.mark('stale')
       ;(error.retryable ? retryable : failed).push(subscription)
@@ -265,13 +260,11 @@ export class Channels {
       message.forEach(({ item: subscription }, at) => {
         const result = results instanceof RollcallError ? results : resultFor(subscription, results.channels, at)
         if (result instanceof RollcallError) return refuse(subscription, result)
-        const unsaid = result.isNew === true && !subscription.rejoin && subscription.hasStates
-        subscription.rejoin = subscription.resnapshot = unsaid
-        if (unsaid) again.push(subscription)
+        subscription.resnapshot = false
         if (subscription.withPresence) subscription.view.expect(result.version)
       })
     }
-    return { retryable, failed, again }
+    return { retryable, failed }
   }
 }
 

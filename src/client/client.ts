@@ -55,7 +55,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.userId = userId
     this.#credentials = new Credentials(appId, userId, checked)
     this.#link = new Link(checked, this.#credentials, {
-      resume: (connection) => this.#channels.resume((request) => connection.request('resume', request, GET_TOKEN_MS), connection.ready),
+      resume: (connection) => this.#channels.resume((request) => connection.request('resume', request, GET_TOKEN_MS)),
       lost: () => this.#channels.lost(),
       ended: () => this.#ended(),
       presence: (events, span) => this.#channels.receive(events, span),

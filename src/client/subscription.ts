@@ -23,19 +23,12 @@ export class Subscription {
   joined = false
   /** The app has asked for its end: nothing asks for it anew. */
   leaving = false
-  /** The session had ended: the next request carries one's own states (`000.10`). */
-  rejoin = false
   /** The changes since would not tell all: what is asked for next is a SNAPSHOT. */
   resnapshot = false
 
   constructor(view: ChannelView) {
     this.channel = { channelName: view.channelName, channelType: view.channelType }
     this.view = view
-  }
-
-  /** Whether there is something that a stay that begins anew has to be told. */
-  get hasStates(): boolean {
-    return !this.beQuiet && Object.keys(this.own.written).length > 0
   }
 
   /** The request with which the subscription begins; cached states go along. */
@@ -47,11 +40,13 @@ export class Subscription {
   /** The request that continues it, as a part of `resume`. */
   continuing(): SubscribeRequest {
     const { position } = this.view
+    const states = this.own.written
     return {
       ...this.channel,
       withPresence: this.withPresence,
       beQuiet: this.beQuiet,
-      ...(this.rejoin && this.hasStates && { states: this.own.written }),
+      // For a stay that has to begin anew (`000.10`); one that goes on has its states.
+      ...(!this.beQuiet && Object.keys(states).length > 0 && { states }),
       ...(this.withPresence && !this.resnapshot && position !== null && { since: position }),
     }
   }

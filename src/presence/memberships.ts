@@ -20,6 +20,8 @@ export interface LocalMembership extends Membership {
   known: MemberRecord | undefined
   /** The channel's own life when it was confirmed: another one means that the channel was lost meanwhile. */
   channelLife: string
+  /** A stay that began here, and whose client has not put its states into it yet. */
+  unstated: boolean
   /** Changes of this member's states by this session, one after the other. */
   tail: Promise<unknown>
 }

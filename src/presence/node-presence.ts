@@ -176,11 +176,14 @@ export class NodePresence implements Presence {
     }
     if (joined.member === undefined) throw new RollcallError('INTERNAL', `a join answered ${joined.status}`)
     if (membership.attach === local.attach) confirm(membership, joined)
-    const restoring = again ? this.#states.restore(states, joined.member.states) : null
+    membership.unstated ||= joined.status === 'ok' || joined.uncertain
+    const isNew = membership.unstated
+    const restoring = again && isNew ? this.#states.restore(states, joined.member.states) : null
     const stated = restoring === null ? await stating : await this.#states.write(local, membership, restoring)
+    membership.unstated = false
     const version = Math.max(joined.version, stated?.version ?? 0)
     this.#alive(session)
-    return { version, member: membership.known ?? joined.member, isNew: joined.status === 'ok' }
+    return { version, member: membership.known ?? joined.member, isNew }
   }
 
   async leave(session: Session, ref: ChannelRef): Promise<{ readonly version: number }> {
@@ -265,6 +268,7 @@ export class NodePresence implements Presence {
       listed: false,
       known: undefined,
       channelLife: '',
+      unstated: false,
       tail: Promise.resolve(),
     }
     this.memberships[this.store.partitionOf(membership.channel)]?.put(local)

@@ -117,12 +117,7 @@ export interface MetadataReply {
 
 /** What follows for one resumed channel: nothing, the missed changes, or a SNAPSHOT; or why it could not be resumed. */
 export type ResumeResult =
-  | (ChannelRef & {
-      readonly result: 'unchanged' | 'changes' | 'snapshot'
-      readonly version: number
-      /** The membership had ended: a stay begins anew, without the states of the one before (`000.10`). */
-      readonly isNew?: boolean
-    })
+  | (ChannelRef & { readonly result: 'unchanged' | 'changes' | 'snapshot'; readonly version: number })
   | (ChannelRef & { readonly result: 'error'; readonly error: ErrorBody })
 
 type Ack<T> = (reply: Reply<T>) => void

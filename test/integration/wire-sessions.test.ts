@@ -31,13 +31,16 @@ test('a session that is opened elsewhere: its older connection is told, stops fo
   expect(log.events.map(({ eventType }) => eventType)).toEqual(['SNAPSHOT', 'REMOTE_JOIN', 'REMOTE_STATE_CHANGED'])
 })
 
-test('a resume of a channel whose stay has ended says that one begins anew', async () => {
+test('a resume of a channel whose stay has ended begins one with the states that came along, and with a SNAPSHOT', async () => {
   const channel = wireChannel()
   const ada = await connectPlain(scope, 'ada', cluster.a)
-  const reply = await ada.must('resume', { channels: [channel] })
-  expect(reply.channels).toMatchObject([{ result: 'snapshot', isNew: true }])
-  const again = await ada.must('resume', { channels: [channel] })
-  expect(again.channels).not.toMatchObject([{ isNew: true }])
+  const { version } = await ada.must('subscribe', channel)
+  const { life } = ada.watcher(channel.channelName).log.events[0] ?? {}
+  const since = { life, version }
+  await ada.must('unsubscribe', channel)
+  const reply = await ada.must('resume', { channels: [{ ...channel, since, states: { n: '1' } }] })
+  expect(reply.channels).toMatchObject([{ result: 'snapshot' }])
+  expect((await ada.must('getState', { ...channel, userId: 'ada' })).states).toEqual({ n: '1' })
 })
 
 test('pages of other origins get no connection where origins are set; the node\'s own and those that are named do', async () => {
@@ -73,12 +76,24 @@ test('a token that ended a moment ago is let in, for clocks differ, and stays as
   await eventually('it ends when the tolerance does', () => ada.tokens.includes('EXPIRED'))
 })
 
-test('states that a resume says again go beneath what has been set since', async () => {
+test('states of a resume change nothing in a stay that goes on, and go beneath another session\'s where one begins', async () => {
   const channel = wireChannel()
   const ada = await connectPlain(scope, 'ada', cluster.a)
-  await ada.must('subscribe', { ...channel, states: { n: 'old' } })
-  await ada.must('setState', { ...channel, states: { n: 'new' } })
+  await ada.must('subscribe', { ...channel, states: { n: 'new' } })
   await ada.must('resume', { channels: [{ ...channel, states: { n: 'old', m: '1' } }] })
-  const { states } = await ada.must('getState', { ...channel, userId: 'ada' })
-  expect(states).toEqual({ n: 'new', m: '1' })
+  expect((await ada.must('getState', { ...channel, userId: 'ada' })).states).toEqual({ n: 'new' })
+
+  const tab = await connectPlain(scope, 'ada', cluster.b)
+  await tab.must('resume', { channels: [{ ...channel, states: { n: 'old', m: '1' } }] })
+  expect((await tab.must('getState', { ...channel, userId: 'ada' })).states).toEqual({ n: 'new', m: '1' })
+})
+
+test('a resume with states that its token may not write continues without them', async () => {
+  const redis = await RedisServer.start(scope)
+  const node = await startNode(scope, { redisUrl: redis.url, secret: SECRET })
+  const channel = wireChannel()
+  const token = tokenFor('ada', { channels: [{ type: channel.channelType, name: channel.channelName, can: ['join', 'watch'] }] })
+  const ada = await connectPlain(scope, 'ada', node, { auth: { token } })
+  await ada.must('resume', { channels: [{ ...channel, states: { n: '1' } }] })
+  expect((await ada.must('getState', { ...channel, userId: 'ada' })).states).toEqual({})
 })

@@ -154,15 +154,12 @@ describe('a gap', () => {
 })
 
 describe('a new connection', () => {
-  const resume = async (resumed: boolean, result: Partial<ResumeResult> = { result: 'unchanged', version: 10 }) => {
+  const resume = async (result: Partial<ResumeResult> = { result: 'unchanged', version: 10 }) => {
     const requests: ResumeRequest[] = []
-    const failed = await channels.resume(
-      (request) => {
-        requests.push(request)
-        return Promise.resolve({ ok: true, timestamp: 1, channels: request.channels.map(() => ({ ...ROOM, ...result }) as ResumeResult) })
-      },
-      { resumed },
-    )
+    const failed = await channels.resume((request) => {
+      requests.push(request)
+      return Promise.resolve({ ok: true, timestamp: 1, channels: request.channels.map(() => ({ ...ROOM, ...result }) as ResumeResult) })
+    })
     return { requests, failed }
   }
 
@@ -173,20 +170,19 @@ describe('a new connection', () => {
     channels.wrote(subscription, 11, () => ({ mood: 'good' }))
   }
 
-  test('continues a session from where it stood; its states are there', async () => {
+  test('000.10: continues from where it stood, with its states for the case that its stay had ended', async () => {
     await withState()
     expect(channels.lost()).toEqual(['room'])
     expect(channels.held(ROOM).status).toBe('stale')
-    const { requests } = await resume(true)
-    expect(requests).toEqual([{ channels: [{ ...ROOM, withPresence: true, beQuiet: false, since: { life: 'life', version: 10 } }] }])
+    const { requests } = await resume()
+    expect(requests).toEqual([{ channels: [{ ...ROOM, withPresence: true, beQuiet: false, states: { mood: 'good' }, since: { life: 'life', version: 10 } }] }])
     expect(channels.held(ROOM).status).toBe('live')
   })
 
-  test('000.10: after a time-out it applies the states again, and asks for a SNAPSHOT', async () => {
+  test('a SNAPSHOT instead of changes is as good', async () => {
     await withState()
     channels.lost()
-    const { requests } = await resume(false, { result: 'snapshot', version: 20 })
-    expect(requests).toEqual([{ channels: [{ ...ROOM, withPresence: true, beQuiet: false, states: { mood: 'good' } }] }])
+    await resume({ result: 'snapshot', version: 20 })
     channels.receive([snapshot(20, [entry('me', { mood: 'good' })])])
     expect(channels.held(ROOM).status).toBe('live')
   })
@@ -194,10 +190,10 @@ describe('a new connection', () => {
   test('a channel that is refused is stale and named; the states still go along next time', async () => {
     await withState()
     channels.lost()
-    const { failed } = await resume(false, { result: 'error', error: new RollcallError('PERMISSION_DENIED', 'no').body() })
+    const { failed } = await resume({ result: 'error', error: new RollcallError('PERMISSION_DENIED', 'no').body() })
     expect(failed).toEqual(['room'])
     expect(channels.held(ROOM).status).toBe('stale')
-    const { requests } = await resume(true)
+    const { requests } = await resume()
     expect(requests[0]?.channels[0]).toMatchObject({ states: { mood: 'good' } })
   })
 
@@ -207,13 +203,13 @@ describe('a new connection', () => {
     link.state = 'CONNECTING'
     channels.lost()
     if (subscription !== undefined) channels.unsure(subscription)
-    const { requests } = await resume(true)
-    expect(requests[0]?.channels[0]).toEqual({ ...ROOM, withPresence: true, beQuiet: false })
+    const { requests } = await resume()
+    expect(requests[0]?.channels[0]).toEqual({ ...ROOM, withPresence: true, beQuiet: false, states: { mood: 'good' } })
   })
 
   test('a lost connection stops it; the next one begins again', async () => {
     await subscribe()
-    await expect(channels.resume(() => Promise.reject(new Error('lost')), { resumed: true })).rejects.toThrow('lost')
+    await expect(channels.resume(() => Promise.reject(new Error('lost')))).rejects.toThrow('lost')
   })
 
   test('many large states are cut into messages that a node takes', () => {

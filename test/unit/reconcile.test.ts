@@ -18,6 +18,7 @@ function mine(desired: Desired, confirmed = true): LocalMembership {
     listed: true,
     known: undefined,
     channelLife: 'l.1',
+    unstated: false,
     tail: Promise.resolve(),
   }
 }

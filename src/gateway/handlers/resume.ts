@@ -57,5 +57,5 @@ async function openInTurn(context: HandlerContext, connection: Connection, reque
 function resultOf(one: Failed | { opened: Opened; plan: Plan }, log: Logger): ResumeResult {
   const { channelName, channelType } = one instanceof Failed ? one.request : one.opened.request
   if (one instanceof Failed) return { channelName, channelType, result: 'error', error: refusalOf(one.error, OPERATION, log) }
-  return { channelName, channelType, result: one.plan.result, version: one.opened.version, ...(one.opened.isNew && { isNew: true }) }
+  return { channelName, channelType, result: one.plan.result, version: one.opened.version }
 }

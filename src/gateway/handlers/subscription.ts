@@ -30,12 +30,12 @@ export interface Plan {
  * join stands - it may continue a stay that others have seen, and nobody shall see that end because of us - and the
  * error, which is retryable, is the answer; the client subscribes again or unsubscribes.
  *
- * @param again the client continues what it had: its states go beneath what has been set since.
+ * @param again the client continues what it had: its states are for a stay that begins anew, beneath what has been set since.
  */
 export async function open(context: HandlerContext, connection: Connection, request: Subscribe, again = false): Promise<Opened> {
   const { presence, feeds } = context
   const key = keyOf(request)
-  authorize(connection, request)
+  authorize(connection, request, again)
   connection.reserve(ref(request), context.limits.channelsPerClient)
   let feed: Feed | null = null
   try {
@@ -61,9 +61,10 @@ export async function open(context: HandlerContext, connection: Connection, requ
 }
 
 /** What will follow for this subscription; holds for the current turn of the event loop, in which it is settled. */
-export function plan({ request, feed }: Opened): Plan {
+export function plan({ request, feed, isNew }: Opened): Plan {
   if (feed === null) return { result: 'unchanged', missed: null }
-  const missed = request.since === null ? null : feed.missedSince(request.since)
+  // Changes do not tell a user of its own states, and a stay that begins anew has others than the one before.
+  const missed = request.since === null || isNew ? null : feed.missedSince(request.since)
   if (missed === null) return { result: 'snapshot', missed }
   return { result: missed.version === missed.previous ? 'unchanged' : 'changes', missed }
 }
@@ -81,10 +82,10 @@ export function abandon(context: HandlerContext, { feed }: Opened): void {
   if (feed !== null) context.feeds.release(feed)
 }
 
-function authorize({ grant }: Connection, request: Subscribe): void {
+function authorize({ grant }: Connection, request: Subscribe, again: boolean): void {
   if (!request.beQuiet) demand(grant, 'join', request)
   if (request.withPresence) demand(grant, 'watch', request)
-  if (request.states !== null) demand(grant, 'state', request)
+  if (request.states !== null && !again) demand(grant, 'state', request)
 }
 
 interface Placed {
@@ -110,8 +111,9 @@ async function joined({ presence }: HandlerContext, connection: Connection, requ
     subscription.member = true
     connection.subscriptions.set(keyOf(channel), subscription)
   }
+  const states = connection.grant.can('state', channel) ? (request.states ?? undefined) : undefined
   try {
-    const { version, isNew } = await connection.write(presence.join(connection.session, channel, request.states ?? undefined, again))
+    const { version, isNew } = await connection.write(presence.join(connection.session, channel, states, again))
     connection.assertAlive()
     hold()
     return { version, isNew }
