@@ -6,6 +6,8 @@ import type { ChannelFeeds } from './channel-feeds.js'
 
 /** Channels that one look takes in. One look is one call, so the cost does not depend on how many channels there are. */
 const SLICE = 500
+/** Users of these channels whose lists of channels one look takes in: some of them by chance where there are more. */
+const USERS = 1_000
 /** Looks in a heartbeat period. A round is at least partitions / 4 heartbeats: 20 s at defaults, for up to 8,000 channels. */
 const LOOKS_PER_BEAT = 4
 /** Keys live for a day; this often their lifetime is renewed, in milliseconds. */
@@ -61,13 +63,15 @@ export class Auditor {
     const partition = this.#partition
     const channels = this.#todo.splice(0, SLICE).map(parseChannelId)
     const members = channels.map((channel) => [...(this.presence.memberships[partition]?.in(channel) ?? [])].filter(vouched))
-    const owners = new Set(members.flat().map((membership) => membership.owner))
-    const renew = this.#renewing ? { app: this.presence.app, users: [...owners] } : undefined
-    const { life, rows } = await this.presence.store.audit(partition, channels, renew)
+    const owners = new Set(members.flat().flatMap(({ channel, owner }) => (channel.type === 'USER' ? [] : [owner])))
+    const users = this.#renewing ? [...owners] : some([...owners], USERS)
+    const { life, rows, unlisted } = await this.presence.store.audit(partition, { channels, app: this.presence.app, users, renew: this.#renewing })
+    const unlistedUsers = new Set(unlisted)
     channels.forEach((channel, i) => {
       const row = rows[i] ?? null
       this.feeds.get(channel)?.inspect(life, row)
-      const lost = row === null || row === 'damaged' ? () => true : (membership: LocalMembership) => membership.channelLife !== row.channelLife
+      const lost = ({ owner, channelLife }: LocalMembership): boolean =>
+        row === null || row === 'damaged' || channelLife !== row.channelLife || (channel.type !== 'USER' && unlistedUsers.has(owner))
       if ((members[i] ?? []).some((membership) => vouched(membership) && lost(membership))) this.#report(channel)
     })
   }
@@ -96,6 +100,11 @@ export class Auditor {
       this.log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'the subscriber did not answer a probe')
     }
   }
+}
+
+function some<T>(all: readonly T[], most: number): readonly T[] {
+  const from = all.length <= most ? 0 : Math.floor(Math.random() * (all.length - most + 1))
+  return all.slice(from, from + most)
 }
 
 /** The store has acknowledged it and nothing has been asked since: what the store says now has to agree. */

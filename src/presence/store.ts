@@ -35,6 +35,13 @@ export interface DueCandidates {
   readonly next: number | null
 }
 
+export interface Look {
+  readonly channels: readonly Channel[]
+  readonly app: string
+  readonly users: readonly string[]
+  readonly renew: boolean
+}
+
 export interface LeaseRow {
   readonly node: string
   /** On the partition's clock; 0: ended, being swept. */
@@ -75,13 +82,17 @@ export interface PresenceStore {
   sessions(partition: number, of: readonly { readonly channel: Channel; readonly userId: string }[]): Promise<readonly (readonly SessionEntry[] | null)[]>
   /** The memberships that the store lists under a node's lease, at most about `limit` of them, in no order. */
   owned(partition: number, node: string, limit?: number): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }>
+  /**
+   * Memberships of the partition that no node vouches for, page by page, as the channels themselves have them. It looks
+   * through every key there is: for repairs only.
+   */
+  unvouched(partition: number): AsyncIterable<readonly Membership[]>
   dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates>
-  /** Looks at channels of one partition, in one call. With `renew`, the lifetime of their keys and of these users' is renewed too. */
-  audit(
-    partition: number,
-    channels: readonly Channel[],
-    renew?: { readonly app: string; readonly users: readonly string[] },
-  ): Promise<{ readonly life: string; readonly rows: readonly AuditRow[] }>
+  /**
+   * Looks at channels of one partition, and at the lists of channels there of some of their members, in one call. With
+   * `renew`, the lifetime of all these keys is renewed too.
+   */
+  audit(partition: number, look: Look): Promise<{ readonly life: string; readonly rows: readonly AuditRow[]; readonly unlisted: readonly string[] }>
 
   /** Events of a channel from the moment the promise resolves, until the returned function is called. */
   subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void>

@@ -67,10 +67,16 @@ export type Op =
   | (Membership & { readonly kind: 'orphan'; readonly node: string })
   /** Sweep: mark a lease that has run out as ended; `drop` forgets it once it owns nothing more. */
   | { readonly kind: 'endLease' | 'dropLease'; readonly node: string }
+  /** Repair: a session that nobody vouches for and that has no deadline gets one, its presenceTimeout from now. */
+  | (Membership & { readonly kind: 'remind' })
+  /** Repair: what is due now is all that is. */
+  | { readonly kind: 'recount' }
+
+const GROWING: ReadonlySet<Op['kind']> = new Set<Op['kind']>(['join', 'assert', 'placeholder', 'state', 'remind'])
 
 /** Ops that need no memory; a batch is cut where the kind changes, so that they work under `maxmemory`. */
 export function isShrinking(op: Op): boolean {
-  return !(op.kind === 'join' || op.kind === 'assert' || op.kind === 'placeholder' || op.kind === 'state')
+  return !GROWING.has(op.kind)
 }
 
 /** A member's data as the store keeps it. `revision` is the version of the last change of its states (or its join). */
@@ -149,6 +155,8 @@ export interface BeatReply {
   readonly nextLeaseEnd: number | null
   /** How many memberships the store lists as this node's, or null when the list itself is lost. */
   readonly owned: number | null
+  /** Deadlines were lost: sessions that nobody vouches for would stay for ever. */
+  readonly dueLost: boolean
 }
 
 /** One session of a member as the store has it. */

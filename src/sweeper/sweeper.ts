@@ -19,6 +19,7 @@ const SLACK_MS = 5
 export class Sweeper {
   readonly #timers = new Map<number, { readonly at: number; readonly timer: NodeJS.Timeout }>()
   readonly #sweeping = new Set<number>()
+  readonly #reminding = new Set<number>()
   #closed = false
 
   constructor(
@@ -32,6 +33,7 @@ export class Sweeper {
 
   /** After a heartbeat: is something due before the next one? */
   consider(lane: Lane, beat: BeatReply): void {
+    if (beat.dueLost) void this.#remind(lane)
     const due = Math.min(beat.nextDue ?? Infinity, beat.nextLeaseEnd ?? Infinity)
     if (due === Infinity) return
     const inMs = (Math.max(due, beat.holdUntil) - beat.clock) / 1000
@@ -64,6 +66,24 @@ export class Sweeper {
     }, inMs)
     timer.unref()
     this.#timers.set(partition, { at, timer })
+  }
+
+  /** The list of deadlines lacks some: whoever has none gets one. Several nodes may do it, the first one's holds. */
+  async #remind(lane: Lane): Promise<void> {
+    if (this.#reminding.has(lane.partition)) return
+    this.#reminding.add(lane.partition)
+    this.log.warn({ partition: lane.partition }, 'deadlines were lost; whoever is away gets another one')
+    try {
+      for await (const found of this.store.unvouched(lane.partition)) {
+        await Promise.all(found.map((membership) => lane.submit({ ...membership, kind: 'remind' })))
+      }
+      await lane.submit({ kind: 'recount' })
+    } catch (error) {
+      // The next heartbeat says so again.
+      this.log.debug({ err: error, partition: lane.partition }, 'remind')
+    } finally {
+      this.#reminding.delete(lane.partition)
+    }
   }
 
   async #sweep(partition: number): Promise<void> {

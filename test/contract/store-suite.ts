@@ -242,13 +242,39 @@ export function storeSuite(setup: Setup): void {
       const { a } = await cluster('a')
       const joined = await a.join(lobby, 'ann')
       await running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
-      expect((await a.store.audit(a.partition, [lobby])).rows).toEqual(['damaged'])
+      expect((await a.store.audit(a.partition, { channels: [lobby], app: 'test', users: ['ann'], renew: false })).rows).toEqual(['damaged'])
       expect((await a.join(lobby, 'bob')).status).toBe('lost')
       const known = joined.member
       await a.do({ ...of(lobby, 'ann'), kind: 'assert', attach: 1, timeoutMs: 1_000, ...(known === undefined ? {} : { known }) })
-      const [row] = (await a.store.audit(a.partition, [lobby])).rows
+      const [row] = (await a.store.audit(a.partition, { channels: [lobby], app: 'test', users: ['ann'], renew: false })).rows
       expect(row).toMatchObject({ occupancy: 1 })
       expect(row !== null && row !== 'damaged' && row?.channelLife).not.toBe(joined.channelLife)
+    })
+
+    test('deadlines that were lost are noticed by a heartbeat, and whoever is away gets another one', async () => {
+      const { a } = await cluster('a')
+      await a.join(lobby, 'ann')
+      await a.join(lobby, 'bob')
+      await a.suspend(lobby, 'ann', 1)
+      expect((await a.beat()).dueLost).toBe(false)
+      await running.command('DEL', `rollcall:{${a.partition}}:due`)
+      expect((await a.beat()).dueLost).toBe(true)
+      for await (const unvouched of a.store.unvouched(a.partition)) expect(unvouched).toEqual([of(lobby, 'ann')])
+      expect(await a.do({ ...of(lobby, 'ann'), kind: 'remind' }, { ...of(lobby, 'bob'), kind: 'remind' }, { kind: 'recount' })).toMatchObject([{ status: 'ok' }, { status: 'missing' }, { status: 'ok' }])
+      expect((await a.beat()).dueLost).toBe(false)
+      expect((await whenDue(a, { ...of(lobby, 'ann'), kind: 'expire' })).status).toBe('ok')
+      expect(await a.store.member(lobby, 'bob')).not.toBeNull()
+    })
+
+    test('a list of channels that was lost is noticed by the audit, and an assert puts it back', async () => {
+      const { a } = await cluster('a')
+      await a.join(lobby, 'ann')
+      const look = { channels: [lobby], app: 'test', users: ['ann'], renew: false }
+      expect((await a.store.audit(a.partition, look)).unlisted).toEqual([])
+      await running.command('DEL', `rollcall:{${a.partition}}:where:test:ann`)
+      expect((await a.store.audit(a.partition, look)).unlisted).toEqual(['ann'])
+      await a.do({ ...of(lobby, 'ann'), kind: 'assert', attach: 1, timeoutMs: 1_000 })
+      expect(await a.store.channelsOf('test', 'ann')).toEqual([lobby])
     })
 
     test('I10: every key but the partition count has a lifetime', async () => {

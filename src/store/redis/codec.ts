@@ -81,7 +81,7 @@ export function encodeOps(keys: Keys, ops: readonly Op[], owners: readonly strin
   for (const owner of others) args.push(owner, String(declare(keys.owned(owner))))
   for (const op of ops) {
     if (!('channel' in op)) {
-      args.push(op.kind, '0', '0', '', '', '', '', '0', '0', '0', op.node)
+      args.push(op.kind, '0', '0', '', '', '', '', '0', '0', '0', 'node' in op ? op.node : '')
       continue
     }
     const channel = channelId(op.channel)

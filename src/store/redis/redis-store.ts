@@ -1,6 +1,6 @@
 import { ReplyError, type ChainableCommander } from 'ioredis'
 import type { Logger } from '../../log.js'
-import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type PresenceStore } from '../../presence/store.js'
+import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
 import {
   channelId,
   isShrinking,
@@ -35,6 +35,8 @@ const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NO
 const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections/
 
 const FIXED_KEYS = 4
+/** Keys or fields that one call of a SCAN looks at. */
+const SCAN_COUNT = 500
 
 /** The one implementation of the port, on Redis >= 7.0: a single server, Redis Cluster, or a master behind Sentinels. */
 export class RedisStore implements PresenceStore {
@@ -126,7 +128,7 @@ export class RedisStore implements PresenceStore {
       await this.#call(scripts.heartbeat.run(this.redis, [keys.clock, keys.leases, keys.due, keys.owned(beat.node)], args)),
       'heartbeat',
     )
-    const [outcome, life, clock, time, hold, due, lease, owned] = reply
+    const [outcome, life, clock, time, hold, due, lease, owned, dueLost] = reply
     if (outcome !== 'held' && outcome !== 'taken' && outcome !== 'late') throw new ReplyShapeError('heartbeat', reply)
     const count = numberOf(owned, 'heartbeat')
     return {
@@ -138,6 +140,7 @@ export class RedisStore implements PresenceStore {
       nextDue: due === '' ? null : numberOf(due, 'heartbeat'),
       nextLeaseEnd: lease === '' ? null : numberOf(lease, 'heartbeat'),
       owned: count < 0 ? null : count,
+      dueLost: dueLost === '1',
     }
   }
 
@@ -177,7 +180,7 @@ export class RedisStore implements PresenceStore {
     const [at, from] = cursor === '' ? [0, '0'] : parseCursor(cursor)
     const server = masters[at]
     if (server === undefined) return { channels: [], cursor: '' }
-    const [next, found] = await this.#call(server.scan(from, 'MATCH', MEMBERS_PATTERN, 'COUNT', 500))
+    const [next, found] = await this.#call(server.scan(from, 'MATCH', MEMBERS_PATTERN, 'COUNT', SCAN_COUNT))
     const channels = found.flatMap((key) => {
       const channel = channelOfMembersKey(key)
       return channel === null || channel.type === 'USER' ? [] : [{ key, channel }]
@@ -222,16 +225,30 @@ export class RedisStore implements PresenceStore {
     const key = this.#of(partition).owned(node)
     const memberships = new Map<string, Membership>()
     let intact = false
-    let cursor = '0'
-    do {
-      const [next, found] = await this.#call(this.redis.sscan(key, cursor, 'COUNT', 500))
+    for await (const found of pages((cursor) => this.#call(this.redis.sscan(key, cursor, 'COUNT', SCAN_COUNT)))) {
       for (const text of found) {
         if (text === '') intact = true
         else memberships.set(text, parseMembership(text))
       }
-      cursor = next
-    } while (cursor !== '0' && memberships.size < limit)
+      if (memberships.size >= limit) break
+    }
     return { memberships: [...memberships.values()], intact }
+  }
+
+  async *unvouched(partition: number): AsyncIterable<readonly Membership[]> {
+    const keys = this.#of(partition)
+    for (const server of this.#topology.masters()) {
+      for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.sessions('*'), 'COUNT', SCAN_COUNT)))) {
+        for (const key of found) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)))
+      }
+    }
+  }
+
+  async *#unvouchedIn(key: string, channel: Channel): AsyncIterable<readonly Membership[]> {
+    for await (const found of pages((cursor) => this.#call(this.redis.hscan(key, cursor, 'COUNT', SCAN_COUNT)))) {
+      const rows = found.flatMap((userId, i) => (i % 2 === 0 && userId !== '' ? [{ userId, entries: decodeSessions(found[i + 1] ?? '') }] : []))
+      yield rows.flatMap(({ userId, entries }) => entries.flatMap(({ session, node }) => (node === null ? [{ channel, userId, session }] : [])))
+    }
   }
 
   async dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates> {
@@ -251,23 +268,21 @@ export class RedisStore implements PresenceStore {
 
   async audit(
     partition: number,
-    channels: readonly Channel[],
-    renew?: { readonly app: string; readonly users: readonly string[] },
-  ): Promise<{ readonly life: string; readonly rows: readonly AuditRow[] }> {
+    { channels, app, users, renew }: Look,
+  ): Promise<{ readonly life: string; readonly rows: readonly AuditRow[]; readonly unlisted: readonly string[] }> {
     const keys = this.#of(partition)
     const named = channels.flatMap((channel) => {
       const id = channelId(channel)
       return [keys.members(id), keys.sessions(id)]
     })
-    const where = renew === undefined ? [] : renew.users.map((userId) => keys.where(renew.app, userId))
-    const [life, ...rows] = listOf(
-      await this.#call(
-        scripts.audit.run(this.redis, [keys.clock, ...named, ...where], [String(channels.length), renew === undefined ? '0' : String(KEY_TTL_S)]),
-      ),
+    const where = users.map((userId) => keys.where(app, userId))
+    const [life, absent, ...rows] = listOf(
+      await this.#call(scripts.audit.run(this.redis, [keys.clock, ...named, ...where], [String(channels.length), renew ? String(KEY_TTL_S) : '0'])),
       'audit',
     )
     return {
       life: textOf(life, 'audit'),
+      unlisted: listOf(absent, 'audit').map((index) => users[numberOf(index, 'audit')] ?? ''),
       rows: rows.map((row): AuditRow => {
         const [channelLife, version, occupancy] = listOf(row, 'audit')
         if (channelLife === undefined) return null
@@ -335,6 +350,18 @@ export class RedisStore implements PresenceStore {
       return reply
     })
   }
+}
+
+type Page = readonly [cursor: string, found: readonly string[]]
+
+/** What a SCAN, HSCAN or SSCAN finds, call by call. */
+async function* pages(next: (cursor: string) => Promise<Page>): AsyncIterable<readonly string[]> {
+  let cursor = '0'
+  do {
+    const [following, found] = await next(cursor)
+    yield found
+    cursor = following
+  } while (cursor !== '0')
 }
 
 /** Which master, and where in its keys. */

@@ -19,7 +19,7 @@ local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: 
 local function text(n) return string.format('%.0f', n) end
 
 -- 1. May this batch be executed at all?
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node)
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due')
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 if c[1] ~= life or c[4] ~= replid then return {'life'} end
 if tonumber(redis.call('ZSCORE', leasesKey, node) or 0) <= 0 then return {'lease'} end
@@ -28,7 +28,7 @@ if number <= tonumber(c[7] or 0) then return {'number'} end
 local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local step = math.max(0, time - tonumber(c[3]))
-local now, hold, fresh = tonumber(c[2]), tonumber(c[5]), tonumber(c[6])
+local now, hold, fresh, dues = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0)
 if step > 1.5 * period then -- Redis stood still, or its clock jumped: nobody's deadline runs out because of that
   step = 1.5 * period
   hold = math.max(hold, now + step + 2 * period)
@@ -105,13 +105,15 @@ local function renew(ch) -- a channel that begins, or one of an earlier life of 
   if not ch.life or string.sub(ch.life, 1, #life + 1) ~= life .. '.' then ch.life = life .. '.' .. text(tick()) end
 end
 local function membership(op) return op.channel .. NUL .. op.user .. NUL .. op.session end
+-- The clock counts what is due: a heartbeat that finds less knows that the list was lost.
+local function notDue(op) dues = dues - redis.call('ZREM', dueKey, membership(op)) end
 local function letGo(op, entry) -- whoever vouched for it does so no more
-  if entry.holder == DUE or entry.holder == LEAVING then redis.call('ZREM', dueKey, membership(op))
+  if entry.holder == DUE or entry.holder == LEAVING then notDue(op)
   elseif owned[entry.holder] then redis.call('SREM', owned[entry.holder], membership(op)) end
 end
 local function makeDue(op, entry, deadline, holder)
   entry.holder = holder
-  redis.call('ZADD', dueKey, text(deadline), membership(op))
+  dues = dues + redis.call('ZADD', dueKey, text(deadline), membership(op))
   grewDue = true
 end
 local function result(status, ch, u, attach, superseded)
@@ -119,15 +121,17 @@ local function result(status, ch, u, attach, superseded)
   if u and u.revision then r[6], r[7], r[8] = text(u.revision), text(u.joined), u.states end
   return r
 end
+local function list(op) -- under the channels of its user
+  if not op.where then return end
+  redis.call('HSET', op.where, op.channel, '')
+  redis.call('EXPIRE', op.where, ttl, 'NX')
+end
 local function found(ch, op, kind) -- a member comes to be
   op.u.joined = op.joined > 0 and op.joined or math.floor(time / 1000)
   op.u.states, op.u.dirty = op.states, true
   local version = change(ch, kind, op.user, text(op.u.joined), op.u.states)
   op.u.revision = op.revision > 0 and op.revision or version
-  if op.where then
-    redis.call('HSET', op.where, op.channel, '')
-    redis.call('EXPIRE', op.where, ttl, 'NX')
-  end
+  list(op)
 end
 local function merge(ch, op) -- a repair meets a member that is there: highest revision, lowest joined-at
   local newer = op.revision > op.u.revision
@@ -164,7 +168,10 @@ local function enter(ch, op)
   end
   renew(ch)
   if not u.revision then found(ch, op, op.kind == 'assert' and 'assert' or 'join')
-  elseif op.kind == 'assert' then merge(ch, op) end
+  elseif op.kind == 'assert' then
+    merge(ch, op)
+    list(op)
+  end
   return result(entry and 'same' or 'ok', ch, u, attach, superseded)
 end
 act.join, act.resume, act.assert = enter, enter, enter
@@ -226,8 +233,21 @@ function act.expire(ch, op)
     drop(ch, op, entry, entry.holder == DUE and 'timeout' or 'leave')
     return result('ok', ch)
   end
-  redis.call('ZREM', dueKey, membership(op))
+  notDue(op)
   return result('missing', ch)
+end
+
+function act.remind(ch, op) -- its deadline was lost, so it gets another
+  local entry = op.entry
+  if not entry or (entry.holder ~= DUE and entry.holder ~= LEAVING) then return result('missing', ch) end
+  if redis.call('ZSCORE', dueKey, membership(op)) then return result('same', ch) end
+  makeDue(op, entry, now + entry.timeout, entry.holder)
+  return result('ok', ch)
+end
+
+function act.recount()
+  dues = redis.call('ZCARD', dueKey)
+  return result('ok')
 end
 
 function act.orphan(ch, op) -- the node's name stands where states do
@@ -268,7 +288,7 @@ for i = at, #ARGV, OP do
     ch.lost, ch.life, ch.version, ch.previous = false, nil, 0, 0
   end
   if ch and ch.lost then
-    if op.kind == 'expire' and now >= hold then redis.call('ZREM', dueKey, membership(op)) end
+    if op.kind == 'expire' and now >= hold then notDue(op) end
     if op.kind == 'orphan' then redis.call('SREM', owned[op.states], membership(op)) end
     reply[#reply + 1] = result('lost', ch)
   else
@@ -314,6 +334,7 @@ for _, ch in ipairs(order) do
 end
 if grewDue then redis.call('EXPIRE', dueKey, ttl, 'NX') end
 if grewOwned then redis.call('EXPIRE', ownedKey, ttl, 'NX') end
-redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'number:' .. node, ARGV[2])
+redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'due', text(dues),
+  'number:' .. node, ARGV[2])
 reply[2] = text(now)
 return reply
