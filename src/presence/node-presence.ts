@@ -178,8 +178,9 @@ export class NodePresence implements Presence {
     if (membership.attach === local.attach) confirm(membership, joined)
     membership.unstated ||= joined.status === 'ok' || joined.uncertain
     const isNew = membership.unstated
-    const restoring = again && isNew ? this.#states.restore(states, joined.member.states) : null
-    const stated = restoring === null ? await stating : await this.#states.write(local, membership, restoring)
+    const { states: there } = joined.member
+    const lacks = again && isNew && Object.keys(states).some((key) => !Object.hasOwn(there, key))
+    const stated = lacks ? await this.#states.write(local, membership, this.#states.beneath(states)) : await stating
     membership.unstated = false
     const version = Math.max(joined.version, stated?.version ?? 0)
     this.#alive(session)

@@ -96,10 +96,9 @@ export class StateWriter {
     throw new RollcallError('PRESENCE_OPERATION_FAILED', 'other sessions of this user kept changing the states')
   }
 
-  /** These states beneath what is there: what has been said since goes before what a client says again. Null: nothing is missing. */
-  restore(states: States, current: States): Next | null {
-    const missing = Object.entries(states).filter(([key]) => !Object.hasOwn(current, key))
-    return missing.length === 0 ? null : (now) => this.merge(recordOfStates(missing.filter(([key]) => !Object.hasOwn(now, key))))(now)
+  /** These states beneath what is there: what has been said since goes before what a client says again (`000.10`). */
+  beneath(states: States): Next {
+    return (current) => this.merge(recordOfStates(Object.entries(states).filter(([key]) => !Object.hasOwn(current, key))))(current)
   }
 
   /** These states on top of what is there (`000.4`). */
