@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
+import { reset } from './reset.js'
 import type { Scope } from './scope.js'
 
 interface Target {
@@ -42,8 +43,8 @@ export class Link {
   cut(): void {
     this.#up = false
     for (const [left, right] of this.#pairs) {
-      left.resetAndDestroy()
-      right.resetAndDestroy()
+      reset(left)
+      reset(right)
     }
     this.#pairs.clear()
   }
@@ -80,7 +81,7 @@ export class Link {
   #accept(client: Socket): void {
     client.on('error', () => undefined)
     if (!this.#up) {
-      client.resetAndDestroy()
+      reset(client)
       return
     }
     const node = connect(this.target.port, '127.0.0.1')

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
+import { reset } from './reset.js'
 import type { Scope } from './scope.js'
 
 interface Target {
@@ -151,8 +152,8 @@ export class TcpProxy {
       this.#pairs.delete(pair)
       pair.up.end()
       pair.down.end()
-      pair.near.resetAndDestroy()
-      pair.far.resetAndDestroy()
+      reset(pair.near)
+      reset(pair.far)
     }
   }
 
@@ -177,7 +178,7 @@ export class TcpProxy {
   #accept(near: Socket): void {
     near.on('error', () => undefined)
     if (!this.#up) {
-      near.resetAndDestroy()
+      reset(near)
       return
     }
     near.setNoDelay(true)
