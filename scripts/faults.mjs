@@ -1,6 +1,6 @@
 // The long form of the fault harness (docs/reliability.md): every fault so many times, each run with a seed of its own.
 //
-//   node scripts/faults.mjs [--runs N] [--only NAME,…] [--seed S] [--jobs J] [--minutes M] [--report FILE]
+//   node scripts/faults.mjs [--redis single,cluster,sentinel] [--runs N] [--only NAME,…] [--seed S] [--jobs J] [--minutes M] [--report FILE]
 import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'

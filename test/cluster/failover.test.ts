@@ -200,7 +200,7 @@ describe('Redis Cluster', () => {
         await eventually('the last change gets through', async () => members[1]?.presence.removeState(channel, 'MESSAGE', { states: ['i'] }), { everyMs: 250 })
       }),
     )
-    for (let partition = 0; partition < PARTITIONS; partition += 2) await moveSlot(cluster, `rollcall:{${partition}}:clock`)
+    for (let partition = 0; partition < PARTITIONS; partition += 2) await cluster.moveSlot(`rollcall:{${partition}}:clock`)
     running = false
     await load
 
@@ -209,20 +209,3 @@ describe('Redis Cluster', () => {
     await expectGoesOn(all)
   }, 120_000)
 })
-
-/** As `redis-cli --cluster reshard` does it, for one slot. */
-async function moveSlot(cluster: RedisCluster, key: string): Promise<void> {
-  const from = await cluster.serverOf(key)
-  const to = cluster.masters[(cluster.masters.indexOf(from) + 1) % cluster.masters.length]
-  if (to === undefined) throw new Error('nowhere to go')
-  const slot = Number(await from.command('CLUSTER', 'KEYSLOT', key))
-  const [fromId, toId] = [String(await from.command('CLUSTER', 'MYID')), String(await to.command('CLUSTER', 'MYID'))]
-  await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
-  await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
-  for (;;) {
-    const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
-    if (keys.length === 0) break
-    await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
-  }
-  for (const server of [to, from, ...cluster.masters.filter((master) => master !== to && master !== from)]) await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
-}

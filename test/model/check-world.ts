@@ -82,15 +82,16 @@ function checkSessions({ model, at, connected, sessions, where, due }: Evidence,
   if (due > 0) say('I2', 'due in Redis', `${due} memberships wait for a deadline, and nobody is away`)
 }
 
-/** As Redis published it: each end once, versions that rise, each packet on the one before (I5, I7). */
+/** As each server of Redis published it: each end once, versions that rise, each packet on the one before (I5, I7). */
 export function checkPublished(published: readonly Published[]): readonly Breach[] {
   const breaches: Breach[] = []
   const stands = new Map<string, { life: string; version: number; gone: Set<string> }>()
-  for (const { channel, life, changes, previous } of published) {
-    const before = stands.get(channel)
+  for (const { server, channel, life, changes, previous } of published) {
+    const stream = `${server} ${channel}`
+    const before = stands.get(stream)
     const stand = before?.life === life ? before : { life, version: 0, gone: new Set<string>() }
-    stands.set(channel, stand)
-    const say = (invariant: Invariant, what: string) => breaches.push({ invariant, where: `${channel}, as Redis published it`, what })
+    stands.set(stream, stand)
+    const say = (invariant: Invariant, what: string) => breaches.push({ invariant, where: `${channel}, as Redis (:${server}) published it`, what })
     if (previous > stand.version && stand.version > 0) stand.gone.clear()
     for (const { kind, version, user } of changes) {
       if (version <= stand.version) say('I5', `version ${version} comes after ${stand.version}: ${kind} ${user}`)

@@ -67,7 +67,7 @@ function evidence(more: Partial<Evidence> = {}): Evidence {
     where: new Map([['ann', [`MESSAGE:${CHANNEL}`]], ['bob', [`MESSAGE:${CHANNEL}`]]]),
     due: 0,
     feeds: [{ by: 'north', channel: CHANNEL, members: new Map<string, States>([['ann', { k: '1' }], ['bob', {}]]) }],
-    published: [{ channel: CHANNEL, life: 'x', previous: 0, changes: [{ kind: 'join', version: 2, user: 'ann' }, { kind: 'leave', version: 3, user: 'ann' }, { kind: 'join', version: 4, user: 'ann' }] }],
+    published: [{ server: 1, channel: CHANNEL, life: 'x', previous: 0, changes: [{ kind: 'join', version: 2, user: 'ann' }, { kind: 'leave', version: 3, user: 'ann' }, { kind: 'join', version: 4, user: 'ann' }] }],
     ...more,
   }
 }
@@ -172,7 +172,7 @@ describe('the checker finds', () => {
 
   test('I7: a member that is removed twice', () => {
     const changes = [{ kind: 'join', version: 2, user: 'ann' }, { kind: 'timeout', version: 3, user: 'ann' }, { kind: 'timeout', version: 4, user: 'ann' }]
-    expect(breachesOf({ published: [{ channel: CHANNEL, life: 'x', previous: 0, changes }] })).toEqual(['I7 ann is removed twice: timeout @4'])
+    expect(breachesOf({ published: [{ server: 1, channel: CHANNEL, life: 'x', previous: 0, changes }] })).toEqual(['I7 ann is removed twice: timeout @4'])
   })
 
   test('I9: a cluster that talks; I10: a key that stays; I11: a change that comes late; I12: bad input that does something', () => {

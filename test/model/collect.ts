@@ -1,15 +1,14 @@
 import type { States } from '../../src/protocol/channel.js'
 import type { WhoNowReply } from '../../src/protocol/requests.js'
 import { http } from '../support/http.js'
-import type { RedisServer } from '../support/redis.js'
-import { RedisView, type StoredMember } from '../support/redis-view.js'
+import { RedisView, type Readable, type StoredMember } from '../support/redis-view.js'
 import type { Evidence, Told } from './evidence.js'
 
 /** What the cluster itself holds: Redis, and each node's feeds. */
 type Held = Pick<Evidence, 'stored' | 'sessions' | 'where' | 'due' | 'feeds'>
 
 /** Reads Redis and asks every node. Rejects when a node does not answer for a channel. */
-export async function collect(redis: RedisServer, ports: readonly number[], channels: readonly string[], users: readonly string[]): Promise<Held> {
+export async function collect(redis: Readable, ports: readonly number[], channels: readonly string[], users: readonly string[]): Promise<Held> {
   const view = await RedisView.of(redis)
   const stored = new Map<string, ReadonlyMap<string, StoredMember>>()
   for (const channel of channels) stored.set(channel, await view.channel(channel))
@@ -26,7 +25,7 @@ export async function collect(redis: RedisServer, ports: readonly number[], chan
 }
 
 /** Memberships of these users that wait for a deadline. */
-async function dueOf(redis: RedisServer, view: RedisView, users: readonly string[]): Promise<number> {
+async function dueOf(redis: Readable, view: RedisView, users: readonly string[]): Promise<number> {
   const lists = await Promise.all(view.keys.filter((key) => key.endsWith(':due')).map((key) => redis.command('ZRANGE', key, 0, -1)))
   // The channel's id, the user (in a USER channel, the session) and the session.
   return (lists as string[][]).flat().filter((membership) => users.some((user) => membership.includes(`\0${user}\0`) || membership.startsWith(`dev:USER:${user}\0`))).length

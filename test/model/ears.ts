@@ -6,31 +6,43 @@ import { Keys, partitionOf } from '../../src/store/redis/keys.js'
 import type { Scope } from '../support/scope.js'
 import type { Published } from './evidence.js'
 
-/** Hears what Redis publishes of some channels, beside all nodes and whatever happens to their connections. */
+/** How often they ask again for what a failover or a moved slot took from them. */
+const AGAIN_MS = 200
+
+/** Hears what each server of Redis publishes of some channels, beside all nodes and whatever happens to their connections. */
 export class Ears {
   readonly published: Published[] = []
 
-  private constructor(private readonly redis: Redis) {}
-
-  static async open(scope: Scope, port: number, channels: readonly string[], partitions = 16): Promise<Ears> {
-    const redis = new Redis({ host: '127.0.0.1', port, lazyConnect: true, maxRetriesPerRequest: null, retryStrategy: () => 20, connectionName: 'rollcall-test' })
-    redis.on('error', () => undefined)
-    scope.defer('the ears', () => redis.disconnect())
-    await redis.connect()
-    const ears = new Ears(redis)
+  static async open(scope: Scope, ports: readonly number[], channels: readonly string[], partitions = 16): Promise<Ears> {
     const names = new Map(
       channels.map((name) => {
         const channel = { app: 'dev', type: 'MESSAGE' as const, name }
         return [new Keys(partitionOf(channel, partitions)).events(channelId(channel)), name] as const
       }),
     )
-    redis.on('smessage', (key: string, message: string) => ears.#hear(names.get(key) ?? key, message))
-    await redis.ssubscribe(...names.keys())
+    const ears = new Ears()
+    await Promise.all(ports.map((port) => ears.#listen(scope, port, names)))
     return ears
   }
 
-  #hear(channel: string, message: string): void {
+  async #listen(scope: Scope, port: number, names: ReadonlyMap<string, string>): Promise<void> {
+    const redis = new Redis({ host: '127.0.0.1', port, lazyConnect: true, maxRetriesPerRequest: null, retryStrategy: () => 20, connectionName: 'rollcall-test', autoResubscribe: false })
+    redis.on('error', () => undefined)
+    redis.on('smessage', (key: string, message: string) => this.#hear(port, names.get(key) ?? key, message))
+    // One by one: to a server of a Cluster it is said which of them are not its own, and those are heard elsewhere.
+    const ask = () => Promise.allSettled([...names.keys()].map((key) => redis.ssubscribe(key)))
+    redis.on('ready', () => void ask())
+    const timer = setInterval(() => redis.status === 'ready' && void ask(), AGAIN_MS)
+    scope.defer('the ears', () => {
+      clearInterval(timer)
+      redis.disconnect()
+    })
+    await redis.connect()
+    await ask()
+  }
+
+  #hear(server: number, channel: string, message: string): void {
     const { life, previous, changes } = decodeEvent(message)
-    this.published.push({ channel, life, previous, changes: changes.map(({ kind, version, userId }) => ({ kind, version, user: userId })) })
+    this.published.push({ server, channel, life, previous, changes: changes.map(({ kind, version, userId }) => ({ kind, version, user: userId })) })
   }
 }

@@ -45,8 +45,9 @@ export interface Told {
   readonly members: ReadonlyMap<string, States>
 }
 
-/** Changes as Redis published them, heard beside all nodes. */
+/** Changes as a server of Redis published them, heard beside all nodes. A replica tells again what its master told. */
 export interface Published {
+  readonly server: number
   readonly channel: string
   readonly life: string
   readonly previous: number

@@ -58,7 +58,7 @@ class History {
 
   async run(plan: Plan): Promise<Verdict> {
     const { redis, nodes } = this.stage
-    const ears = await Ears.open(this.scope, redis.port, this.#channels)
+    const ears = await Ears.open(this.scope, [redis.port], this.#channels)
     const quiet = await this.#quietWatchers()
     this.#links = await Promise.all(CLIENTS.map((_, index) => Link.open(this.scope, at(nodes, index % NODES))))
     this.#actors = CLIENTS.map(

@@ -57,6 +57,23 @@ export class RedisCluster {
     throw new Error(`no server has ${key}`)
   }
 
+  /** Moves the slot of this key to the next master, with all keys in it, as `redis-cli --cluster reshard` does. */
+  async moveSlot(key: string): Promise<void> {
+    const from = await this.serverOf(key)
+    const to = this.masters[(this.masters.indexOf(from) + 1) % this.masters.length]
+    if (to === undefined) throw new Error('nowhere to go')
+    const slot = Number(await from.command('CLUSTER', 'KEYSLOT', key))
+    const [fromId, toId] = [String(await from.command('CLUSTER', 'MYID')), String(await to.command('CLUSTER', 'MYID'))]
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
+    for (;;) {
+      const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
+      if (keys.length === 0) break
+      await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
+    }
+    for (const server of [to, from, ...this.masters.filter((master) => master !== to && master !== from)]) await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+  }
+
   async #form(busPorts: readonly number[]): Promise<void> {
     const [first] = this.masters
     if (first === undefined) throw new Error('no server')

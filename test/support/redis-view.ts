@@ -1,4 +1,9 @@
-import type { RedisServer } from './redis.js'
+/** What is read from: one server, or several that share the keys. */
+export interface Readable {
+  keys(pattern: string): Promise<string[]>
+  hash(key: string): Promise<Record<string, string>>
+  command(name: string, key: string, ...args: (string | number)[]): Promise<unknown>
+}
 
 /** Who vouches for a session: a node's incarnation; `-` and `~` are sessions that are due, as timeout or as leave. */
 const DUE = ['-', '~']
@@ -17,7 +22,7 @@ export class RedisView {
   readonly #keys: ReadonlyMap<string, string>
 
   private constructor(
-    private readonly redis: RedisServer,
+    private readonly redis: Readable,
     keys: readonly string[],
   ) {
     this.#keys = new Map(keys.map((key) => [key.replace(/^rollcall:\{\d+\}:/, ''), key]))
@@ -26,7 +31,7 @@ export class RedisView {
 
   readonly keys: readonly string[]
 
-  static async of(redis: RedisServer): Promise<RedisView> {
+  static async of(redis: Readable): Promise<RedisView> {
     return new RedisView(redis, await redis.keys('rollcall:{*}:*'))
   }
 
@@ -65,17 +70,17 @@ export class RedisView {
   }
 }
 
-export async function vouchedFor(redis: RedisServer, name: string, type = 'MESSAGE'): Promise<readonly string[]> {
+export async function vouchedFor(redis: Readable, name: string, type = 'MESSAGE'): Promise<readonly string[]> {
   return (await RedisView.of(redis)).vouchedFor(name, type)
 }
 
 /** Everybody who is in a channel, vouched for or due, in order. */
-export async function usersInRedis(redis: RedisServer, name: string, type = 'MESSAGE'): Promise<readonly string[]> {
+export async function usersInRedis(redis: Readable, name: string, type = 'MESSAGE'): Promise<readonly string[]> {
   return [...(await (await RedisView.of(redis)).channel(name, type)).keys()].sort()
 }
 
 /** How many sessions have lost their connection and wait for their deadline. */
-export async function dueInRedis(redis: RedisServer): Promise<number> {
+export async function dueInRedis(redis: Readable): Promise<number> {
   const keys = await redis.keys('rollcall:{*}:due')
   const counts = await Promise.all(keys.map((key) => redis.command('ZCARD', key)))
   return counts.reduce((sum: number, count) => sum + Number(count), 0)

@@ -68,6 +68,10 @@ export class RedisServer {
     return this.#process.pid
   }
 
+  get running(): boolean {
+    return this.#process.running
+  }
+
   async command(name: string, ...args: (string | number)[]): Promise<unknown> {
     return this.#command.call(name, ...args)
   }
