@@ -1,0 +1,43 @@
+/** Presence as one would write it in an hour: Socket.IO's rooms are the channels, and its Redis adapter knows who is in them. */
+import { createAdapter } from '@socket.io/redis-adapter'
+import { Redis } from 'ioredis'
+import { Server } from 'socket.io'
+
+interface Session {
+  readonly userId: string
+}
+type Roster = { readonly users: readonly string[] } | { readonly error: string }
+type Calls = Record<'join' | 'list' | 'leave', (room: string, reply: (roster: Roster) => void) => void>
+type News = Record<'joined' | 'left', (room: string, userId: string) => void>
+
+const url = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
+const io = new Server<Calls, News, object, Session>({ adapter: createAdapter(new Redis(url), new Redis(url)), transports: ['websocket'] })
+
+async function list(room: string): Promise<Roster> {
+  try {
+    const sockets = await io.in(room).fetchSockets()
+    return { users: sockets.map(({ data }) => data.userId) }
+  } catch (error) {
+    return { error: String(error) }
+  }
+}
+
+io.on('connection', (socket) => {
+  const { userId } = socket.handshake.auth as Session
+  socket.data = { userId }
+  socket.on('join', async (room, reply) => {
+    await socket.join(room)
+    io.to(room).emit('joined', room, userId)
+    reply(await list(room))
+  })
+  socket.on('list', async (room, reply) => reply(await list(room)))
+  socket.on('leave', async (room, reply) => {
+    await socket.leave(room)
+    io.to(room).emit('left', room, userId)
+    reply({ users: [] })
+  })
+  socket.on('disconnecting', () => {
+    for (const room of socket.rooms) if (room !== socket.id) io.to(room).emit('left', room, userId)
+  })
+})
+io.listen(Number(process.env.PORT))

@@ -1,0 +1,31 @@
+// Bundles the bench, so that it is TypeScript like the rest, and runs it: `npm run bench -- [options]`, see bench/options.ts.
+// Rollcall itself runs from dist/.
+import { spawn, spawnSync } from 'node:child_process'
+import path from 'node:path'
+
+import { build } from 'esbuild'
+
+const root = path.resolve(import.meta.dirname, '..')
+process.chdir(root)
+
+const { status } = spawnSync('bash', ['-c', '. scripts/lib/common.sh && build_if_stale'], { stdio: 'inherit' })
+if (status !== 0) process.exit(1)
+
+// Two levels below the root: what looks for the root from there finds it.
+const outdir = path.join(root, '.cache', 'bench')
+await build({
+  entryPoints: { main: 'bench/main.ts', probe: 'bench/lib/probe.ts', naive: 'bench/peers/servers/naive.ts' },
+  outdir,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  packages: 'external',
+  sourcemap: 'inline',
+  logLevel: 'warning',
+})
+const run = spawn(process.execPath, ['--enable-source-maps', path.join(outdir, 'main.mjs'), ...process.argv.slice(2)], { stdio: 'inherit' })
+run.on('exit', (code) => {
+  process.exitCode = code ?? 1
+})
