@@ -1,6 +1,8 @@
 // The long form of the fault harness (docs/reliability.md): every fault so many times, each run with a seed of its own.
 //
-//   node scripts/faults.mjs [--redis single,cluster,sentinel] [--runs N] [--only NAME,…] [--seed S] [--jobs J] [--minutes M] [--report FILE]
+//   node scripts/faults.mjs [--redis single,cluster,sentinel] [--runs N] [--only NAME,…] [--pairs N] [--seed S] [--jobs J] [--minutes M] [--report FILE]
+//
+// --pairs N draws N pairs of faults that overlap; `--only a+b` runs one of them again.
 import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'

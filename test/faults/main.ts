@@ -2,24 +2,36 @@ import { parseArgs } from 'node:util'
 
 import { print } from '../model/checker.js'
 import { FAULTS } from './faults.js'
+import { drawPairs, named } from './pairs.js'
 import { writeReport } from './report.js'
 import { runFault, type Outcome } from './run.js'
+import { SETUPS } from './setups.js'
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '1' }, only: { type: 'string' }, seed: { type: 'string', default: '1' }, report: { type: 'string' }, jobs: { type: 'string', default: '1' }, minutes: { type: 'string', default: '600' } },
+  options: { runs: { type: 'string', default: '1' }, only: { type: 'string' }, seed: { type: 'string', default: '1' }, report: { type: 'string' }, jobs: { type: 'string', default: '1' }, minutes: { type: 'string', default: '600' }, redis: { type: 'string', default: 'single' }, pairs: { type: 'string' } },
 })
-const chosen = FAULTS.filter(({ name, open }) => (values.only === undefined ? open === undefined : values.only.split(',').includes(name)))
+const [seed, runs] = [Number(values.seed), Number(values.runs)]
+/** Of those that are named, all; of faults, those that are not known to break something; of pairs, as many as are asked for. */
+const chosen = values.only?.split(',').map(named) ?? (values.pairs === undefined ? FAULTS.filter(({ open }) => open === undefined) : [])
 const outcomes: Outcome[] = []
 /** Nothing new is begun after this; what was run is reported. */
 const deadline = Date.now() + Number(values.minutes) * 60_000
-const tasks = Array.from({ length: Number(values.runs) }, (_, run) => chosen.map((fault) => ({ fault, seed: Number(values.seed) + run }))).flat()
+const tasks = SETUPS.filter((name) => values.redis.split(',').includes(name)).flatMap((setup) => [
+  ...Array.from({ length: runs }, (_, run) => chosen.filter(({ on = SETUPS }) => on.includes(setup)).map((fault) => ({ setup, fault, seed: seed + run }))).flat(),
+  ...drawPairs(Number(values.pairs ?? 0), seed, setup).map((fault, index) => ({ setup, fault, seed: seed + index })),
+])
 
 async function work(): Promise<void> {
   for (let task = tasks.shift(); task !== undefined && Date.now() < deadline; task = tasks.shift()) {
-    const { fault, seed } = task
-    const outcome = await runFault(fault, seed).catch((error: unknown): Outcome => ({ fault: fault.name, seed, events: 0, recoveryMs: 0, breaches: [{ invariant: 'I1', where: 'the harness', what: String(error) }] }))
+    const { setup, fault, seed } = task
+    const missing = fault.missing?.()
+    if (missing !== undefined) {
+      console.log(`skipped ${fault.name}: ${missing}`)
+      continue
+    }
+    const outcome = await runFault(fault, seed, setup).catch((error: unknown): Outcome => ({ setup, fault: fault.name, seed, events: 0, recoveryMs: 0, breaches: [{ invariant: 'I1', where: 'the harness', what: String(error) }] }))
     outcomes.push(outcome)
-    console.log(`${outcome.breaches.length === 0 ? 'ok    ' : 'BROKEN'} ${fault.name} seed ${seed}: ${outcome.events} events, agreed after ${outcome.recoveryMs} ms`)
+    console.log(`${outcome.breaches.length === 0 ? 'ok    ' : 'BROKEN'} ${fault.name} on ${setup}, seed ${seed}: ${outcome.events} events, agreed after ${outcome.recoveryMs} ms`)
     if (outcome.breaches.length > 0) console.log(print(outcome.breaches))
   }
 }

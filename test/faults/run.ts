@@ -3,22 +3,30 @@ import type { Breach } from '../model/evidence.js'
 import { Random } from '../model/random.js'
 import { Scope } from '../support/scope.js'
 import { elapse } from '../support/wait.js'
-import type { Fault } from './faults.js'
+import { checkTimes } from './check-times.js'
+import type { Fault } from './fault.js'
+import { FAILOVER_MS, type SetupName } from './setups.js'
 import { World } from './world.js'
 
 /**
  * Within this after the end of a fault everybody has to agree, in milliseconds: the time limit of a command (2 s) and the
  * longest pause before a reconnect (1 s), the detection of a lost client (1 s) and the longest presenceTimeout (6 s) after
- * the lease of its node (1 s), two sweeps (0.5 s), two rounds of the audit (2 s); the rest is for a busy machine.
+ * the lease of its node (1 s), two sweeps (0.5 s), two rounds of the audit (2 s); the rest is for a busy machine. Where a
+ * replica can take over, any fault may end in that.
  */
-export const BOUND_MS = 20_000
+export const BOUND_MS: Readonly<Record<SetupName, number>> = {
+  single: 20_000,
+  cluster: 20_000 + FAILOVER_MS.cluster,
+  sentinel: 20_000 + FAILOVER_MS.sentinel,
+}
 /** News may be under way as long as a fault holds it up. */
-const LAG_MS = 5_000
+export const LAG_MS = 5_000
 const BEFORE_MS = 1_000
 /** A client acts about every so often, all of them together. */
 const ACT_MS = 40
 
 export interface Outcome {
+  readonly setup: SetupName
   readonly fault: string
   readonly seed: number
   readonly events: number
@@ -28,12 +36,12 @@ export interface Outcome {
 }
 
 /** One run of a fault: a crowd under load, the fault, its end, and what everybody then has to agree on. */
-export async function runFault(fault: Fault, seed: number): Promise<Outcome> {
+export async function runFault(fault: Fault, seed: number, setup: SetupName = 'single'): Promise<Outcome> {
   const scope = new Scope()
   let outcome: Outcome | undefined
   try {
     const random = new Random(seed)
-    const world = await World.open(scope, random, fault.env)
+    const world = await World.open(scope, random, setup, fault)
     outcome = await inWorld(world, fault, seed)
   } finally {
     // A process that the fault killed has nothing to say any more.
@@ -45,42 +53,49 @@ export async function runFault(fault: Fault, seed: number): Promise<Outcome> {
 }
 
 async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcome> {
+  const setup = world.redis.name
+  const boundMs = BOUND_MS[setup]
   const load = new Load(world)
   load.start()
-  await elapse(BEFORE_MS)
-  // Somebody is lost for good: it must be gone in the end, and not before its time.
-  world.lose(world.random.pick(world.crowd.slice(2)))
-  await fault.apply(world)
-  await fault.undo?.(world)
+  try {
+    await elapse(BEFORE_MS)
+    // Somebody is lost for good: it must be gone in the end, and not before its time.
+    world.lose(world.random.pick(world.crowd.slice(2)))
+    await fault.apply(world)
+  } finally {
+    await fault.undo?.(world)
+    load.end()
+  }
   const endedAt = Date.now()
-  await load.stop()
+  await load.over()
 
   let trouble: Error | undefined
   let breaches: readonly Breach[] = []
   let events = 0
   for (;;) {
-    const left = BOUND_MS - (Date.now() - endedAt)
+    const left = boundMs - (Date.now() - endedAt)
     try {
       for (const { actor, dead } of world.crowd) if (!dead) await actor.settle(Math.max(left, 100))
       for (const actor of world.plain) await actor.settle(Math.max(left, 100))
-      const rules = { lagMs: LAG_MS, complete: fault.name === 'nothing', ...(fault.loses === true && { unjudged: world.twins }) }
-      const verdict = check(await world.evidence(), rules)
+      const rules = { lagMs: (fault.lagMs ?? LAG_MS) + FAILOVER_MS[setup], complete: fault.name === 'nothing', ...(fault.loses === true && { unjudged: world.twins }) }
+      const evidence = await world.evidence()
+      const verdict = check(evidence, rules)
       const clients = [...world.crowd.filter(({ dead }) => !dead).map(({ actor }) => actor), ...world.plain].flatMap((actor) => actor.breaches)
       // A session that was away while Redis lost it begins anew; others see its member stay, and that is checked above.
-      breaches = [...verdict.breaches, ...clients.filter(({ invariant }) => fault.loses !== true || invariant !== 'I2')]
+      breaches = [...verdict.breaches, ...checkTimes(evidence.watched), ...clients.filter(({ invariant }) => fault.loses !== true || invariant !== 'I2')]
       events = verdict.events
       trouble = undefined
       if (breaches.length === 0) break
     } catch (error) {
       trouble = error instanceof Error ? error : new Error(String(error))
     }
-    if (Date.now() - endedAt > BOUND_MS) break
+    if (Date.now() - endedAt > boundMs) break
     await elapse(100)
   }
-  if (trouble !== undefined) breaches = [...breaches, { invariant: 'I1', where: 'everywhere', what: `no agreement within ${BOUND_MS} ms: ${trouble.message}` }]
+  if (trouble !== undefined) breaches = [...breaches, { invariant: 'I1', where: 'everywhere', what: `no agreement within ${boundMs} ms: ${trouble.message}` }]
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_PUBLISHED !== undefined) console.error(world.ears.published.map((row) => JSON.stringify(row)).join('\n'))
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_LOG !== undefined) for (const { node } of world.places) console.error(node.process.output)
-  return { fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches }
+  return { setup, fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches }
 }
 
 /** The crowd acting at random until it is told to stop. */
@@ -96,9 +111,12 @@ class Load {
     this.#loop = this.#run()
   }
 
-  /** Resolves when everything that was begun has been answered, or refused. */
-  async stop(): Promise<void> {
+  end(): void {
     this.#on = false
+  }
+
+  /** Resolves, after its end, when everything that was begun has been answered, or refused. */
+  async over(): Promise<void> {
     await this.#loop
     await Promise.all(this.#running)
   }
@@ -113,6 +131,6 @@ class Load {
   }
 }
 
-export function failureOf({ fault, seed, breaches }: Outcome): Error {
-  return new Error(`${fault}, seed ${seed} (again: node scripts/faults.mjs --only ${fault} --seed ${seed}):\n${print(breaches)}`)
+export function failureOf({ setup, fault, seed, breaches }: Outcome): Error {
+  return new Error(`${fault} on ${setup}, seed ${seed} (again: node scripts/faults.mjs --redis ${setup} --only ${fault} --seed ${seed}):\n${print(breaches)}`)
 }

@@ -8,11 +8,13 @@ import type { Evidence } from '../model/evidence.js'
 import { PlainActor } from '../model/plain-actor.js'
 import { PresenceModel } from '../model/presence-model.js'
 import type { Random } from '../model/random.js'
-import { RedisServer } from '../support/redis.js'
 import type { Scope } from '../support/scope.js'
 import { spawnNode, type Env, type SpawnedNode } from '../support/spawned.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { elapse } from '../support/wait.js'
+import type { Fault } from './fault.js'
+import { RedisSetup, type SetupName, type Way } from './setups.js'
+import { WallClock } from './wall-clock.js'
 
 export const HEARTBEAT_MS = 250
 export const LEASE_MS = 1_000
@@ -21,14 +23,22 @@ export const DETECTION_MS = 1_500
 /** Half of the clients have the short grace, half the long one. */
 export const TIMEOUTS_MS = [4_000, 6_000] as const
 
+/** Of a node, what one fault at a time may have for itself: its process, or its network to Redis. */
+export type Part = 'process' | 'network'
+
 /** A node process, with the networks on both of its sides. */
 export interface Place {
-  /** Between the node and Redis. */
+  readonly way: Way
+  /** Between the node and Redis; only a fault that is run on `single` may ask for it. */
   readonly store: TcpProxy
   /** For clients, unless a fault has taken it away. */
   readonly port: number
   node: SpawnedNode
   alive: boolean
+  /** What faults have of it now. */
+  readonly taken: Set<Part>
+  /** Where the fault asked for one. */
+  readonly clock?: WallClock
 }
 
 /** A client with wires of its own, one to each node. */
@@ -50,23 +60,23 @@ export class World {
   private constructor(
     readonly scope: Scope,
     readonly random: Random,
-    readonly redis: RedisServer,
+    readonly redis: RedisSetup,
     readonly channels: readonly string[],
     private readonly env: Env,
   ) {}
 
-  static async open(scope: Scope, random: Random, env: Env = {}): Promise<World> {
-    const redis = await RedisServer.start(scope)
+  static async open(scope: Scope, random: Random, setup: SetupName, { env = {}, clocks }: Pick<Fault, 'env' | 'clocks'> = {}): Promise<World> {
+    const redis = await RedisSetup.start(scope, setup)
     const world = new World(scope, random, redis, ['x', 'y', 'z'], env)
-    world.ears = await Ears.open(scope, redis.port, world.channels)
-    await Promise.all(Array.from({ length: 3 }, () => world.#place()))
+    world.ears = await Ears.open(scope, redis.servers.map(({ port }) => port), world.channels)
+    await Promise.all(Array.from({ length: 3 }, (_, index) => world.#place(clocks?.[index])))
     await world.#gather()
     return world
   }
 
   /** The same node again, after its process has ended. */
   async respawn(place: Place): Promise<void> {
-    place.node = await this.#spawn(place.store, place.port)
+    place.node = await this.#spawn(place)
     place.alive = true
   }
 
@@ -128,16 +138,27 @@ export class World {
     }
   }
 
-  async #place(): Promise<void> {
-    const store = await TcpProxy.open(this.scope, this.redis)
-    const port = await nodePort()
-    const place: Place = { store, port, node: await this.#spawn(store, port), alive: true }
-    this.places.push(place)
+  /** The nodes' wall clocks are so many seconds ahead, where that is said. */
+  async #place(aheadS: number | undefined): Promise<void> {
+    const way = await this.redis.way(this.scope)
+    const begun = {
+      way,
+      get store() {
+        if (way.wire === undefined) throw new Error('there is no proxy between a node and this Redis: the fault is for `single` only')
+        return way.wire
+      },
+      port: await nodePort(),
+      alive: true,
+      taken: new Set<Part>(),
+      ...(aheadS !== undefined && { clock: await WallClock.open(this.scope, aheadS) }),
+    }
+    this.places.push(Object.assign(begun, { node: await this.#spawn(begun) }))
   }
 
-  #spawn(store: TcpProxy, port: number): Promise<SpawnedNode> {
+  #spawn({ way, port, clock }: Pick<Place, 'way' | 'port' | 'clock'>): Promise<SpawnedNode> {
     const env = {
-      REDIS_URL: `redis://127.0.0.1:${store.port}`,
+      ...way.env,
+      ...clock?.env,
       ROLLCALL_HEARTBEAT_MS: String(HEARTBEAT_MS),
       ROLLCALL_HEARTBEAT_TTL_MS: String(LEASE_MS),
       // What is put back for somebody who is away gets the node's grace, not its own: nobody's is longer here.
