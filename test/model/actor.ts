@@ -10,6 +10,8 @@ export interface ActorOptions {
   readonly user: string
   /** Which of the user's clients this is, from 0 on. */
   readonly tab: number
+  /** Its user has no other client. */
+  readonly alone?: boolean
   readonly urls: readonly { readonly url: string }[]
   readonly timeoutMs: number
   /** How much earlier than the client the cluster may have noticed that the connection is gone, in milliseconds. */
@@ -160,7 +162,7 @@ export class Actor {
     return [...this.#watchers].map(([channel, { log }]) => {
       const current = this.online && this.#wanted.get(channel) === true && !this.#unsure.has(channel)
       const view = new Map([...this.#client.channel(channel).members].map(([user, { states }]) => [user, states]))
-      return { name: this.name, user: this.user, channel, log, current, whole: this.#turns.get(channel) === 1, view }
+      return { name: this.name, user: this.user, channel, log, current, whole: this.#turns.get(channel) === 1, alone: this.options.alone === true, view }
     })
   }
 

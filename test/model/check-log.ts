@@ -148,6 +148,7 @@ class LogCheck {
       return
     }
     this.#regress(user, states, event)
+    if (this.rules.complete && this.watched.alone === true && this.#own(user)) this.#say('I4', `it is told of what it did itself: ${describe(event)}`)
     known.states = { ...states }
   }
 

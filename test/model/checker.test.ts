@@ -4,7 +4,7 @@ import type { States } from '../../src/protocol/channel.js'
 import type { PresenceEventType } from '../../src/protocol/events.js'
 import { EventLog, type SeenEvent } from '../support/event-log.js'
 import { check, checkDelays, checkIdle, checkLifetimes, checkRefusal, print } from './checker.js'
-import type { Evidence, Watched } from './evidence.js'
+import type { Evidence, Published, PublishedChange, Watched } from './evidence.js'
 import { PresenceModel } from './presence-model.js'
 
 const CHANNEL = 'lobby'
@@ -53,6 +53,11 @@ function watchedWith(log: EventLog, more: Partial<Watched> = {}): Watched {
   return { name: 'the watcher', user: 'eve', channel: CHANNEL, log, current: true, whole: true, ...more }
 }
 
+/** One change as Redis publishes it, at a time that is its version as well. */
+function publishedOf(change: PublishedChange, more: Partial<Published> = {}): Published {
+  return { server: 1, channel: CHANNEL, life: 'x', previous: 0, time: change.version, heardAt: change.version + 5, changes: [change], ...more }
+}
+
 function evidence(more: Partial<Evidence> = {}): Evidence {
   return {
     at: NOW,
@@ -67,7 +72,7 @@ function evidence(more: Partial<Evidence> = {}): Evidence {
     where: new Map([['ann', [`MESSAGE:${CHANNEL}`]], ['bob', [`MESSAGE:${CHANNEL}`]]]),
     due: 0,
     feeds: [{ by: 'north', channel: CHANNEL, members: new Map<string, States>([['ann', { k: '1' }], ['bob', {}]]) }],
-    published: [{ server: 1, channel: CHANNEL, life: 'x', previous: 0, changes: [{ kind: 'join', version: 2, user: 'ann' }, { kind: 'leave', version: 3, user: 'ann' }, { kind: 'join', version: 4, user: 'ann' }] }],
+    published: [publishedOf({ kind: 'join', version: 2, user: 'ann' }), publishedOf({ kind: 'leave', version: 3, user: 'ann' }), publishedOf({ kind: 'join', version: 4, user: 'ann' })],
     ...more,
   }
 }
@@ -143,6 +148,11 @@ describe('the checker finds', () => {
     expect(breachesOfLog(START, BOB[0], BOB[1], ...flap)).toEqual([expect.stringContaining('I3 bob goes')])
   })
 
+  test('I4: somebody who is told of what it did itself', () => {
+    expect(breachesOf({ watched: [watchedWith(logOf(...RIGHT), { user: 'ann' })] })).toEqual([])
+    expect(breachesOf({ watched: [watchedWith(logOf(...RIGHT), { user: 'ann', alone: true })] })).toEqual([expect.stringContaining('I4 it is told of what it did itself: REMOTE_STATE_CHANGED')])
+  })
+
   test('I4: a leave that nobody was told of', () => {
     expect(breachesOfLog(START, ANN[0], BOB[0])).toEqual(['I4 bob left 1 times, and 0 ends were told'])
   })
@@ -171,8 +181,22 @@ describe('the checker finds', () => {
   })
 
   test('I7: a member that is removed twice', () => {
-    const changes = [{ kind: 'join', version: 2, user: 'ann' }, { kind: 'timeout', version: 3, user: 'ann' }, { kind: 'timeout', version: 4, user: 'ann' }]
-    expect(breachesOf({ published: [{ server: 1, channel: CHANNEL, life: 'x', previous: 0, changes }] })).toEqual(['I7 ann is removed twice: timeout @4'])
+    const published = ['join', 'timeout', 'timeout'].map((kind, index) => publishedOf({ kind, version: 2 + index, user: 'ann' }))
+    expect(breachesOf({ published })).toEqual(['I7 ann is removed twice: timeout @4'])
+  })
+
+  test('I8: a change of another time than Redis shows, a member that is said to be there since another one, a watcher that is told another one', () => {
+    const hour = 3_600_000
+    const ann = { kind: 'join', version: 20, user: 'ann', joinedAt: hour }
+    const at = { time: hour, heardAt: hour + 40 }
+    expect(breachesOf({ published: [publishedOf(ann, at)] })).toEqual([])
+    expect(breachesOf({ published: [publishedOf({ ...ann, kind: 'assert', joinedAt: hour - 60_000 }, at)] })).toEqual([])
+    expect(breachesOf({ published: [publishedOf(ann, { ...at, heardAt: 2 * hour })] })).toEqual([expect.stringContaining('I8 changes of 3600000, heard at 7200000')])
+    expect(breachesOf({ published: [publishedOf({ ...ann, joinedAt: hour + 1 }, at)] })).toEqual([expect.stringContaining('I8 ann joins at 3600000, and is said to be there since 3600001')])
+    for (const joinedAt of [0, hour + 1]) {
+      expect(breachesOf({ published: [publishedOf({ ...ann, kind: 'assert', joinedAt }, at)] })).toEqual([expect.stringContaining('I8 ann is put back at 3600000')])
+    }
+    expect(breachesOf({ published: [publishedOf({ kind: 'join', version: 2, user: 'ann' }, { time: 7, heardAt: 8 })] })).toEqual([expect.stringContaining('I8 REMOTE_JOIN of ann @2 is told as of 2, and Redis made it at 7')])
   })
 
   test('I9: a cluster that talks; I10: a key that stays; I11: a change that comes late; I12: bad input that does something', () => {

@@ -25,6 +25,8 @@ export interface Watched {
   readonly current: boolean
   /** It subscribed once and never left, so a log with one SNAPSHOT has to tell of everything since. */
   readonly whole: boolean
+  /** The only client of its user: whatever the user does, it does itself. */
+  readonly alone?: boolean
   /** The SDK's live view. Whoever has none is taken to know what its log adds up to. */
   readonly view?: ReadonlyMap<string, States>
 }
@@ -51,7 +53,18 @@ export interface Published {
   readonly channel: string
   readonly life: string
   readonly previous: number
-  readonly changes: readonly { readonly kind: string; readonly version: number; readonly user: string }[]
+  /** When the changes were made, as the event says, and what Redis's clock showed when it was heard. In milliseconds. */
+  readonly time: number
+  readonly heardAt: number
+  readonly changes: readonly PublishedChange[]
+}
+
+export interface PublishedChange {
+  readonly kind: string
+  readonly version: number
+  readonly user: string
+  /** Of a join or an assert. */
+  readonly joinedAt?: number
 }
 
 /** Everything that the checker looks at, taken at one moment at which nobody acts. */

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 
 import { useFileScope } from '../support/scope.js'
+import { checkLifetimes, print } from './checker.js'
 import { failure, openStage, runHistory, type Stage } from './history.js'
 import { plans, type Plan } from './plan.js'
 
@@ -30,12 +31,8 @@ describe('random histories: everybody agrees in the end, and was told nothing wr
       const list = fc.sample(plans, { seed: SEED, numRuns: COUNT })
       let events = 0
       for (let from = 0; from < list.length; from += AT_ONCE) {
-        await Promise.all(
-          list.slice(from, from + AT_ONCE).map(async (plan, index) => {
-            const verdict = await runHistory(stage, plan, `h${from + index}`)
-            events += verdict.events
-            if (verdict.breaches.length > 0) throw failure(plan, verdict.breaches, `${SEED}, history ${from + index}`)
-          }),
+        events += await sideBySide(
+          list.slice(from, from + AT_ONCE).map((plan, index) => ({ plan, name: `h${from + index}`, of: `${SEED}, history ${from + index}` })),
         )
       }
       expect(events).toBeGreaterThan(COUNT)
@@ -46,10 +43,20 @@ describe('random histories: everybody agrees in the end, and was told nothing wr
 
 test('histories that failed once', async () => {
   const kept = JSON.parse(await readFile(new URL('./regressions.json', import.meta.url), 'utf8')) as readonly { readonly why: string; readonly plan: Plan }[]
-  await Promise.all(
-    kept.map(async ({ why, plan }, index) => {
-      const { breaches } = await runHistory(stage, plan, `kept-${index}`)
-      if (breaches.length > 0) throw failure(plan, breaches, `kept: ${why}`)
-    }),
-  )
+  expect(await sideBySide(kept.map(({ why, plan }, index) => ({ plan, name: `kept-${index}`, of: `kept: ${why}` })))).toBeGreaterThan(0)
 }, 120_000)
+
+test('I10: nothing that they left behind would stay for ever', async () => {
+  expect(print(checkLifetimes(await stage.redis.keysThatStay()))).toBe('')
+})
+
+/** Runs histories to their end, all of them, and fails with all that was found. Answers how many events were looked at. */
+async function sideBySide(histories: readonly { readonly plan: Plan; readonly name: string; readonly of: string }[]): Promise<number> {
+  const verdicts = await Promise.all(histories.map(({ plan, name }) => runHistory(stage, plan, name)))
+  const failures = histories.flatMap(({ plan, of }, index) => {
+    const { breaches } = verdicts[index] ?? { breaches: [] }
+    return breaches.length > 0 ? [failure(plan, breaches, of).message] : []
+  })
+  if (failures.length > 0) throw new Error(failures.join('\n\n'))
+  return verdicts.reduce((sum, { events }) => sum + events, 0)
+}

@@ -63,7 +63,7 @@ class History {
     this.#links = await Promise.all(CLIENTS.map((_, index) => Link.open(this.scope, at(nodes, index % NODES))))
     this.#actors = CLIENTS.map(
       ({ user, tab }, index) =>
-        new Actor(this.scope, this.#model, { user: `${user}-${this.name}`, tab, urls: [at(this.#links, index)], timeoutMs: TIMEOUT_MS, detectionMs: 0 }),
+        new Actor(this.scope, this.#model, { user: `${user}-${this.name}`, tab, alone: CLIENTS.filter((other) => other.user === user).length === 1, urls: [at(this.#links, index)], timeoutMs: TIMEOUT_MS, detectionMs: 0 }),
     )
     await Promise.all(this.#actors.map((actor) => actor.login()))
     for (const step of plan) {
