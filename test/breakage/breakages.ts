@@ -1,0 +1,189 @@
+import type { Invariant } from '../model/evidence.js'
+
+/** What has to fail once the code is broken. */
+export type Check =
+  /** A fault of the harness (`test/faults`), once for each of so many seeds. */
+  | { readonly by: 'fault'; readonly name: string; readonly seed: number; readonly runs: number }
+  /** Random histories (`test/model`). */
+  | { readonly by: 'histories'; readonly seed: number; readonly count: number }
+  /** A test, for what no history shows. */
+  | { readonly by: 'test'; readonly file: string; readonly name: string }
+
+/** One place in the code that is made wrong on purpose, and the check that has to notice. */
+export interface Breakage {
+  readonly invariant: Invariant
+  readonly what: string
+  readonly file: string
+  /** Stands in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+  readonly check: Check
+}
+
+const COMMIT = 'src/store/redis/lua/commit.lua'
+const histories = { by: 'histories', seed: 7, count: 12 } as const
+const fault = (name: string, seed = 31, runs = 2) => ({ by: 'fault', name, seed, runs }) as const
+const test = (file: string, name: string) => ({ by: 'test', file, name }) as const
+
+export const BREAKAGES: readonly Breakage[] = [
+  {
+    invariant: 'I1',
+    what: 'watchers are not told of leaves',
+    file: 'src/gateway/presence-events.ts',
+    find: 'const events = [event(EVENT_OF[effect.kind], before)]',
+    replace: "const events = effect.kind === 'leave' ? [] : [event(EVENT_OF[effect.kind], before)]",
+    check: histories,
+  },
+  {
+    invariant: 'I1',
+    what: 'nobody audits: what no event tells is never found',
+    file: 'src/feeds/auditor.ts',
+    find: 'this.#looking ??= this.#look()',
+    replace: 'this.#looking ??= Promise.resolve()',
+    check: fault('key-lost-members'),
+  },
+  {
+    invariant: 'I2',
+    what: 'the grace of a lost connection is a quarter of presenceTimeout',
+    file: COMMIT,
+    find: 'makeDue(op, entry, now + op.timeout, DUE)',
+    replace: 'makeDue(op, entry, now + op.timeout / 4, DUE)',
+    check: histories,
+  },
+  {
+    invariant: 'I2',
+    what: 'nobody sweeps: what is due never ends',
+    file: 'src/sweeper/sweeper.ts',
+    find: 'if (lane === undefined || this.#closed) return\n',
+    replace: 'if (lane !== undefined || this.#closed) return\n',
+    check: histories,
+  },
+  {
+    invariant: 'I3',
+    what: 'a leave of one of two tabs ends the member',
+    file: COMMIT,
+    find: 'if op.u.count > 0 or not op.u.revision then return end',
+    replace: 'if not op.u.revision then return end',
+    check: histories,
+  },
+  {
+    invariant: 'I3',
+    what: 'what Redis lost counts as ended elsewhere',
+    file: 'src/presence/reconcile.ts',
+    find: 'const lost = circumstances.damaged.has(channel) ||',
+    replace: 'const lost = false && circumstances.damaged.has(channel) ||',
+    check: fault('flushall'),
+  },
+  {
+    invariant: 'I4',
+    what: 'a join is told twice',
+    file: 'src/gateway/presence-events.ts',
+    find: 'const events = [event(EVENT_OF[effect.kind], before)]',
+    replace: "const events = Array.from({ length: effect.kind === 'join' ? 2 : 1 }, () => event(EVENT_OF[effect.kind], before))",
+    check: histories,
+  },
+  {
+    invariant: 'I4',
+    what: 'a session is told of what it did itself',
+    file: 'src/gateway/presence-events.ts',
+    find: "return effect.kind !== 'state' || effect.session === to.sessionId",
+    replace: "return effect.kind !== 'state'",
+    check: histories,
+  },
+  {
+    invariant: 'I5',
+    what: 'a change does not raise the version',
+    file: COMMIT,
+    find: 'local function tick() now = now + 1; return now end',
+    replace: 'local function tick() return now end',
+    check: histories,
+  },
+  {
+    invariant: 'I5',
+    what: 'what a feed missed is fetched, and its watchers get no SNAPSHOT',
+    file: 'src/feeds/channel-feed.ts',
+    find: 'this.context.onReplaced(this)',
+    replace: '',
+    check: fault('subscribers-cut'),
+  },
+  {
+    invariant: 'I6',
+    what: 'a change of states is taken whatever it is based on',
+    file: COMMIT,
+    find: "local based = op.revision == u.revision or (op.revision == 0 and u.states == '')",
+    replace: 'local based = true',
+    check: histories,
+  },
+  {
+    invariant: 'I6',
+    what: 'an old connection takes its session back',
+    file: COMMIT,
+    find: "if entry and op.attach and entry.attach > op.attach then return result('stale', ch) end",
+    replace: '',
+    check: test('test/contract/store-single.test.ts', 'I6: an older attach does nothing'),
+  },
+  {
+    invariant: 'I6',
+    what: 'a batch is executed after a later one',
+    file: COMMIT,
+    find: "if number <= tonumber(c[7] or 0) then return {'number'} end",
+    replace: '',
+    check: test('test/contract/store-single.test.ts', 'I6: a batch that comes after a later call is refused'),
+  },
+  {
+    invariant: 'I7',
+    what: 'the end of a session is told and not written',
+    file: COMMIT,
+    find: 'op.u.sessions[op.session], op.u.count, op.u.dirty = nil, op.u.count - 1, true',
+    replace: 'op.u.sessions[op.session], op.u.count = nil, op.u.count - 1',
+    check: histories,
+  },
+  {
+    invariant: 'I8',
+    what: "a node's clock says when a member joined",
+    file: 'src/store/redis/codec.ts',
+    find: 'String(known?.joinedAt ?? 0)',
+    replace: 'String(known?.joinedAt ?? Date.now())',
+    check: fault('clock-ahead'),
+  },
+  {
+    invariant: 'I8',
+    what: "a node's clock says when a change was made",
+    file: 'src/store/redis/codec.ts',
+    find: "const at = numberOf(time, 'event')",
+    replace: 'const at = Date.now()',
+    check: fault('clock-ahead'),
+  },
+  {
+    invariant: 'I9',
+    what: 'every session asks Redis for something by itself',
+    file: 'src/gateway/login.ts',
+    find: '  connections.add(opened)\n',
+    replace: "  connections.add(opened)\n  setInterval(() => void presence.getState({ channelName: 'x', channelType: 'MESSAGE' }, request.userId).catch(() => undefined), 5_000).unref()\n",
+    check: test('test/cluster/idle.test.ts', 'what two nodes ask of Redis while nothing happens'),
+  },
+  {
+    invariant: 'I10',
+    what: "the list of a user's channels has no lifetime",
+    file: COMMIT,
+    find: "redis.call('EXPIRE', op.where, ttl, 'NX')",
+    replace: '',
+    check: test('test/contract/store-single.test.ts', 'I10: every key but the partition count has a lifetime'),
+  },
+  {
+    invariant: 'I11',
+    what: 'the backlog of a client has no limit',
+    file: 'src/gateway/audience.ts',
+    find: 'return watcher.backlogBytes <= this.#options.backlogBytes',
+    replace: 'return watcher.backlogBytes >= 0',
+    check: test('test/unit/fanout.test.ts', 'is skipped, costs nobody else anything'),
+  },
+  {
+    invariant: 'I12',
+    what: 'names need not be in NFC',
+    file: 'src/protocol/names.ts',
+    find: "if (value.normalize('NFC') !== value) return",
+    replace: "if (value.normalize('NFC') === '') return",
+    check: test('test/integration/bad-input.test.ts', ' ways'),
+  },
+]
