@@ -1,5 +1,6 @@
 import { elapse } from '../support/wait.js'
 import type { Fault } from './fault.js'
+import { SLOW_READER } from './slow-reader.js'
 
 /** What happens between clients and nodes. */
 export const CLIENT_FAULTS: readonly Fault[] = [
@@ -46,4 +47,5 @@ export const CLIENT_FAULTS: readonly Fault[] = [
       }
     },
   },
+  SLOW_READER,
 ]

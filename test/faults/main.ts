@@ -31,7 +31,7 @@ async function work(): Promise<void> {
     }
     const outcome = await runFault(fault, seed, setup).catch((error: unknown): Outcome => ({ setup, fault: fault.name, seed, events: 0, recoveryMs: 0, breaches: [{ invariant: 'I1', where: 'the harness', what: String(error) }] }))
     outcomes.push(outcome)
-    console.log(`${outcome.breaches.length === 0 ? 'ok    ' : 'BROKEN'} ${fault.name} on ${setup}, seed ${seed}: ${outcome.events} events, agreed after ${outcome.recoveryMs} ms`)
+    console.log(`${outcome.breaches.length === 0 ? 'ok    ' : 'BROKEN'} ${fault.name} on ${setup}, seed ${seed}: ${outcome.events} events, agreed after ${outcome.recoveryMs} ms${(outcome.notes ?? []).map((note) => `; ${note}`).join('')}`)
     if (outcome.breaches.length > 0) console.log(print(outcome.breaches))
   }
 }

@@ -1,4 +1,4 @@
-import { check, print } from '../model/checker.js'
+import { check, checkDelays, print } from '../model/checker.js'
 import type { Breach } from '../model/evidence.js'
 import { Random } from '../model/random.js'
 import { Scope } from '../support/scope.js'
@@ -33,6 +33,8 @@ export interface Outcome {
   /** From the end of the fault until everything agreed, in milliseconds. */
   readonly recoveryMs: number
   readonly breaches: readonly Breach[]
+  /** What else was measured. */
+  readonly notes?: readonly string[]
 }
 
 /** One run of a fault: a crowd under load, the fault, its end, and what everybody then has to agree on. */
@@ -82,7 +84,7 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
       const verdict = check(evidence, rules)
       const clients = [...world.crowd.filter(({ dead }) => !dead).map(({ actor }) => actor), ...world.plain].flatMap((actor) => actor.breaches)
       // A session that was away while Redis lost it begins anew; others see its member stay, and that is checked above.
-      breaches = [...verdict.breaches, ...checkTimes(evidence.watched), ...clients.filter(({ invariant }) => fault.loses !== true || invariant !== 'I2')]
+      breaches = [...verdict.breaches, ...checkTimes(evidence.watched), ...checkDelays(world.delays, rules.lagMs), ...world.breaches, ...clients.filter(({ invariant }) => fault.loses !== true || invariant !== 'I2')]
       events = verdict.events
       trouble = undefined
       if (breaches.length === 0) break
@@ -95,7 +97,13 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
   if (trouble !== undefined) breaches = [...breaches, { invariant: 'I1', where: 'everywhere', what: `no agreement within ${boundMs} ms: ${trouble.message}` }]
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_PUBLISHED !== undefined) console.error(world.ears.published.map((row) => JSON.stringify(row)).join('\n'))
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_LOG !== undefined) for (const { node } of world.places) console.error(node.process.output)
-  return { setup, fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches }
+  return { setup, fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches, notes: [...world.notes, ...summary(world.delays)] }
+}
+
+function summary(delays: World['delays']): readonly string[] {
+  const sorted = delays.map(({ ms }) => ms).sort((a, b) => a - b)
+  const [median, worst] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)]
+  return median === undefined || worst === undefined ? [] : [`${sorted.length} delays, median ${median} ms, worst ${worst} ms`]
 }
 
 /** The crowd acting at random until it is told to stop. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { Actor } from '../model/actor.js'
 import { collect } from '../model/collect.js'
 import { Ears } from '../model/ears.js'
-import type { Evidence } from '../model/evidence.js'
+import type { Breach, Evidence } from '../model/evidence.js'
 import { PlainActor } from '../model/plain-actor.js'
 import { PresenceModel } from '../model/presence-model.js'
 import type { Random } from '../model/random.js'
@@ -55,6 +55,10 @@ export class World {
   readonly crowd: Crowdling[] = []
   readonly plain: PlainActor[] = []
   readonly places: Place[] = []
+  /** What a fault saw for itself: what broke, how late news came while somebody read slowly, and what else there is to say. */
+  readonly breaches: Breach[] = []
+  readonly delays: { readonly watcher: string; readonly ms: number }[] = []
+  readonly notes: string[] = []
   ears!: Ears
 
   private constructor(
