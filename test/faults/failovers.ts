@@ -1,6 +1,7 @@
 import type { RedisServer } from '../support/redis.js'
 import { elapse } from '../support/wait.js'
 import type { Fault } from './fault.js'
+import { REDIS_PROCESS } from './redis-faults.js'
 import { Clustered, type SetupName } from './setups.js'
 import type { World } from './world.js'
 
@@ -17,7 +18,9 @@ export const FAILOVERS: readonly Fault[] = [
   {
     name: 'master-killed',
     what: 'kill -9 of a master; its replica takes over, and it is started again',
+    lastsMs: 1_500,
     on: REPLICATED,
+    alone: REDIS_PROCESS,
     apply: async (world) => {
       const master = await oneOf(world)
       master.signal('SIGKILL')
@@ -28,7 +31,9 @@ export const FAILOVERS: readonly Fault[] = [
   {
     name: 'master-stopped',
     what: 'SIGSTOP of a master; its replica takes over, then SIGCONT',
+    lastsMs: 1_500,
     on: REPLICATED,
+    alone: REDIS_PROCESS,
     apply: async (world) => {
       const master = await oneOf(world)
       master.signal('SIGSTOP')
@@ -43,8 +48,11 @@ export const FAILOVERS: readonly Fault[] = [
   {
     name: 'writes-lost',
     what: 'a replica takes over that lacks what its master wrote last, and was acknowledged',
+    lastsMs: BEHIND_MS,
     on: REPLICATED,
     loses: true,
+    rollsBack: true,
+    alone: REDIS_PROCESS,
     apply: async (world) => {
       const master = await oneOf(world)
       // It may not ask for what it misses any more; what the master knows of permissions is gone with it.
@@ -62,6 +70,7 @@ export const FAILOVERS: readonly Fault[] = [
     name: 'slots-moved',
     what: 'the slots of eight partitions are moved to another master, one after the other',
     on: ['cluster'],
+    alone: REDIS_PROCESS,
     apply: async ({ redis }) => {
       if (!(redis instanceof Clustered)) throw new Error('it has no slots')
       for (let partition = 0; partition < PARTITIONS_MOVED; partition += 1) await redis.cluster.moveSlot(`rollcall:{${partition}}:clock`)

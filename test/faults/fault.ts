@@ -23,6 +23,8 @@ export interface Fault {
    * of one user are both put back.
    */
   readonly loses?: true
+  /** What is left is older than what was acknowledged: who had gone is there again, and goes again. */
+  readonly rollsBack?: true
   /** Why it is known to break something (`docs/reliability.md`): it is run only when it is named. */
   readonly open?: string
   /** On top of the nodes' settings. */

@@ -33,6 +33,7 @@ export function pairOf(first: Fault, second: Fault): Fault {
     // What one holds up the other may hold up once more.
     lagMs: 2 * LAG_MS,
     ...((first.loses ?? second.loses) === true && { loses: true }),
+    ...((first.rollsBack ?? second.rollsBack) === true && { rollsBack: true }),
     ...(open !== undefined && { open }),
     ...(clocks !== undefined && { clocks }),
     missing: () => first.missing?.() ?? second.missing?.(),

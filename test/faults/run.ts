@@ -3,7 +3,6 @@ import type { Breach } from '../model/evidence.js'
 import { Random } from '../model/random.js'
 import { Scope } from '../support/scope.js'
 import { elapse } from '../support/wait.js'
-import { checkTimes } from './check-times.js'
 import type { Fault } from './fault.js'
 import { FAILOVER_MS, type SetupName } from './setups.js'
 import { World } from './world.js'
@@ -79,12 +78,13 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
     try {
       for (const { actor, dead } of world.crowd) if (!dead) await actor.settle(Math.max(left, 100))
       for (const actor of world.plain) await actor.settle(Math.max(left, 100))
-      const rules = { lagMs: (fault.lagMs ?? LAG_MS) + FAILOVER_MS[setup], complete: fault.name === 'nothing', ...(fault.loses === true && { unjudged: world.twins }) }
-      const evidence = await world.evidence()
-      const verdict = check(evidence, rules)
+      const strayed = await world.redis.strayed()
+      const [loses, rolledBack] = [fault.loses === true || strayed, fault.rollsBack === true || strayed]
+      const rules = { lagMs: (fault.lagMs ?? LAG_MS) + FAILOVER_MS[setup], complete: fault.name === 'nothing' && !strayed, rolledBack, ...(loses && { unjudged: world.twins }) }
+      const verdict = check(await world.evidence(), rules)
       const clients = [...world.crowd.filter(({ dead }) => !dead).map(({ actor }) => actor), ...world.plain].flatMap((actor) => actor.breaches)
       // A session that was away while Redis lost it begins anew; others see its member stay, and that is checked above.
-      breaches = [...verdict.breaches, ...checkTimes(evidence.watched), ...checkDelays(world.delays, rules.lagMs), ...world.breaches, ...clients.filter(({ invariant }) => fault.loses !== true || invariant !== 'I2')]
+      breaches = [...verdict.breaches, ...checkDelays(world.delays, rules.lagMs), ...world.breaches, ...clients.filter(({ invariant }) => !loses || invariant !== 'I2')]
       events = verdict.events
       trouble = undefined
       if (breaches.length === 0) break
@@ -97,7 +97,7 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
   if (trouble !== undefined) breaches = [...breaches, { invariant: 'I1', where: 'everywhere', what: `no agreement within ${boundMs} ms: ${trouble.message}` }]
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_PUBLISHED !== undefined) console.error(world.ears.published.map((row) => JSON.stringify(row)).join('\n'))
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_LOG !== undefined) for (const { node } of world.places) console.error(node.process.output)
-  return { setup, fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches, notes: [...world.notes, ...summary(world.delays)] }
+  return { setup, fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches, notes: [...world.notes, ...((await world.redis.strayed()) ? ['a replica took over that no fault meant to'] : []), ...summary(world.delays)] }
 }
 
 function summary(delays: World['delays']): readonly string[] {

@@ -36,6 +36,8 @@ export interface Way {
 /** Redis as the nodes of a world use it, in one of the ways to run it, and what can be done to all of it. */
 export abstract class RedisSetup {
   readonly #seenOn = new Map<string, RedisServer>()
+  /** Those that are masters as far as faults want it. */
+  #meant: readonly RedisServer[] = []
 
   protected constructor(
     readonly name: SetupName,
@@ -44,14 +46,9 @@ export abstract class RedisSetup {
   ) {}
 
   static async start(scope: Scope, name: SetupName): Promise<RedisSetup> {
-    switch (name) {
-      case 'single':
-        return new Single(await RedisServer.start(scope))
-      case 'cluster':
-        return new Clustered(await RedisCluster.start(scope))
-      case 'sentinel':
-        return new Guarded(await SentinelRedis.start(scope))
-    }
+    const setup = await SETUP[name](scope)
+    setup.#meant = await setup.masters()
+    return setup
   }
 
   /** Where writes go now. */
@@ -100,10 +97,21 @@ export abstract class RedisSetup {
       `a replica has taken over from :${from.port}`,
       async () => {
         const masters = await this.masters()
-        return masters.length === this.masterCount && !masters.includes(from)
+        if (masters.length !== this.masterCount || masters.includes(from)) return false
+        this.#meant = masters
+        return true
       },
       { withinMs: PATIENCE_MS },
     )
+  }
+
+  /**
+   * Whether a replica took over though no fault wanted that: all stood still for too long, or the machine was too busy.
+   * The old master lived on, and what it acknowledged in the meantime is lost.
+   */
+  async strayed(): Promise<boolean> {
+    const masters = await this.masters()
+    return masters.some((server) => !this.#meant.includes(server))
   }
 
   async #at<T>(key: string, ask: (server: RedisServer) => Promise<T>): Promise<T> {
@@ -163,4 +171,10 @@ export class Clustered extends RedisSetup {
   way(): Promise<Way> {
     return Promise.resolve({ env: { REDIS_URL: NOWHERE, REDIS_CLUSTER: this.cluster.addresses.join(','), ROLLCALL_PARTITIONS: String(PARTITIONS) } })
   }
+}
+
+const SETUP: Readonly<Record<SetupName, (scope: Scope) => Promise<RedisSetup>>> = {
+  single: async (scope) => new Single(await RedisServer.start(scope)),
+  cluster: async (scope) => new Clustered(await RedisCluster.start(scope)),
+  sentinel: async (scope) => new Guarded(await SentinelRedis.start(scope)),
 }

@@ -10,6 +10,8 @@ export interface LogRules {
   readonly complete: boolean
   /** Users whose states, and whose ends while a session of theirs is away, are not held against what they did. */
   readonly unjudged?: ReadonlySet<string>
+  /** Redis fell back to what it held a while before: an end that it forgot comes once more. */
+  readonly rolledBack?: boolean
 }
 
 /** The window that the last end was laid to, and how many ends were by then. */
@@ -137,8 +139,10 @@ class LogCheck {
     this.#ends.set(user, (this.#ends.get(user) ?? 0) + 1)
     if (this.#own(user)) return
     const excuse = this.#excuse(user, known.since, at)
-    if (excuse === null) this.#gone(user, at, describe(event))
-    else this.#used.set(user, excuse)
+    if (excuse === null) return this.#gone(user, at, describe(event))
+    this.#used.set(user, excuse)
+    const { timeouts } = this.model.windows(this.watched.channel, user)[excuse.index] ?? { timeouts: 0 }
+    if (this.rules.complete && event.eventType === 'REMOTE_TIMEOUT' && timeouts === 0) this.#say('I2', `${user} left, and is said to have timed out: ${describe(event)}`)
   }
 
   #state(user: string, states: States, event: SeenEvent): void {
@@ -148,6 +152,7 @@ class LogCheck {
       return
     }
     this.#regress(user, states, event)
+    this.#vanish(user, known.states, states, event)
     if (this.rules.complete && this.watched.alone === true && this.#own(user)) this.#say('I4', `it is told of what it did itself: ${describe(event)}`)
     known.states = { ...states }
   }
@@ -161,6 +166,13 @@ class LogCheck {
     }
   }
 
+  /** What somebody said stands until somebody removes it, or the stay ends. */
+  #vanish(user: string, before: States, after: States, event: SeenEvent): void {
+    if (this.rules.unjudged?.has(user) === true) return
+    const gone = Object.keys(before).filter((key) => !Object.hasOwn(after, key) && !this.model.everRemoved(this.watched.channel, user, key))
+    for (const key of gone) this.#say('I6', `${key} of ${user} is gone, and nobody removed it: ${describe(event)}`)
+  }
+
   /** A window of the model in which this end can have happened, and to which not as many were laid as happened in it. */
   #excuse(user: string, since: number, at: number): Excuse | null {
     const used = this.#used.get(user)
@@ -169,7 +181,7 @@ class LogCheck {
       if (window.from > at) break
       if (window.until <= since - this.rules.lagMs || index < (used?.index ?? 0)) continue
       const count = used?.index === index ? used.count + 1 : 1
-      if (count <= window.ends) return { index, count }
+      if (count <= window.ends + (this.rules.rolledBack === true ? 1 : 0)) return { index, count }
     }
     return null
   }
