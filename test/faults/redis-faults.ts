@@ -1,9 +1,15 @@
-import { elapse } from '../support/wait.js'
+import type { RedisServer } from '../support/redis.js'
+import { elapse, eventually } from '../support/wait.js'
 import { repeatedly, type Fault } from './fault.js'
-import { LEASE_MS } from './world.js'
+import { joinLoud, speak, WORDS } from './loud.js'
+import { LEASE_MS, type World } from './world.js'
 
-const REDIS_PROCESS = "Redis's process"
+export const REDIS_PROCESS = "Redis's process"
 const MEMORY = "Redis's memory limit"
+const LIMIT = 'client-output-buffer-limit'
+const DEFAULT_LIMIT = 'pubsub 33554432 8388608 60'
+const OVER_LIMIT_MS = 2_500
+const FEW_KEYS_BYTES = 2_048
 
 /** What happens to Redis and its data. */
 export const REDIS_FAULTS: readonly Fault[] = [
@@ -81,4 +87,66 @@ export const REDIS_FAULTS: readonly Fault[] = [
     lastsMs: 500,
     apply: (world) => repeatedly(world, 5, [100, 600], () => world.redis.everywhere('CLIENT', 'KILL', 'TYPE', 'pubsub')),
   },
+  {
+    name: 'subscribers-over-limit',
+    what: 'Redis cuts every subscriber that has anything waiting (`client-output-buffer-limit`), until the limit is as before',
+    lastsMs: OVER_LIMIT_MS,
+    apply: async (world) => {
+      const clients = [...(await joinLoud(world, world.alive(), 'watcher')), ...(await joinLoud(world, world.alive(), 'speaker'))]
+      const before = await subscribers(world)
+      await world.redis.everywhere('CONFIG', 'SET', LIMIT, 'pubsub 1 1 1')
+      try {
+        // Small messages never wait: it takes some that are larger than the buffer of a connection.
+        await Promise.all([speak(clients.slice(-world.places.length), () => wasCut(world, before), WORDS), elapse(OVER_LIMIT_MS)])
+      } finally {
+        await world.redis.everywhere('CONFIG', 'SET', LIMIT, DEFAULT_LIMIT)
+      }
+      for (const { socket } of clients) socket.disconnect()
+    },
+  },
+  {
+    name: 'key-evicted',
+    what: 'Redis is over its memory limit for a moment and evicts keys at random (`allkeys-random`), three times',
+    lastsMs: 600,
+    loses: true,
+    alone: MEMORY,
+    apply: (world) => repeatedly(world, 3, [200, 900], () => evictSome(world)),
+  },
 ]
+
+/** The ids of connections that hear messages. */
+async function subscribers({ redis }: World): Promise<readonly string[]> {
+  const lists = await Promise.all((await redis.masters()).map((server) => server.command('CLIENT', 'LIST', 'TYPE', 'pubsub')))
+  return lists.flatMap((list, index) => [...String(list).matchAll(/^id=(\d+)/gm)].map(([id]) => `${index} ${id}`))
+}
+
+/** Whether one of these was cut. */
+async function wasCut(world: World, before: readonly string[]): Promise<boolean> {
+  const left = await subscribers(world)
+  return before.some((id) => !left.includes(id))
+}
+
+/** Lets each server run over by as much as a few keys take. */
+async function evictSome({ redis }: World): Promise<void> {
+  const masters = await redis.masters()
+  await Promise.all(
+    masters.map(async (server) => {
+      const before = await figure(server, 'stats', 'evicted_keys')
+      await server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random')
+      try {
+        await eventually('Redis evicts a key', async () => {
+          await server.command('CONFIG', 'SET', 'maxmemory', (await figure(server, 'memory', 'used_memory')) - FEW_KEYS_BYTES)
+          return (await figure(server, 'stats', 'evicted_keys')) > before
+        })
+      } finally {
+        await server.command('CONFIG', 'SET', 'maxmemory', '0')
+        await server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+      }
+    }),
+  )
+}
+
+async function figure(server: RedisServer, section: string, name: string): Promise<number> {
+  const rows = String(await server.command('INFO', section)).split('\r\n')
+  return Number(rows.find((row) => row.startsWith(`${name}:`))?.slice(name.length + 1))
+}

@@ -2,32 +2,19 @@ import { RawWebSocket } from '../hostile/support/raw-websocket.js'
 import type { PacketSpan } from '../../src/protocol/events.js'
 import { EventLog, type SeenEvent } from '../support/event-log.js'
 import { http } from '../support/http.js'
-import { connectPlain, type PlainClient } from '../support/plain.js'
+import type { PlainClient } from '../support/plain.js'
 import { checkStays } from '../support/stays.js'
-import { elapse, eventually } from '../support/wait.js'
+import { eventually } from '../support/wait.js'
 import type { Fault } from './fault.js'
+import { CHANNEL, joinLoud, patiently, speak, WORDS, type Said } from './loud.js'
 import type { Place, World } from './world.js'
 
-const CHANNEL = { channelName: 'loud', channelType: 'MESSAGE' } as const
-const SPEAKERS = 3
-/** As much as a state may hold (`src/protocol/limits.ts`): what the kernel takes for a reader is soon full. */
-const WORDS = 'w'.repeat(16_000)
-const EVERY_MS = 100
 /** What may wait for a client, in bytes: little, so that it is reached soon, but more than a busy reader is behind. */
 const BACKLOG_BYTES = 262_144
-/** The load ends when the slow one is over its limit, or gone, and after this at the latest. */
-const MOST_MS = 20_000
 /** The slow one's network answers pings by itself: it is the program that does not read. */
 const PONG_MS = 200
 /** Everything that was said is expected at the watchers within this; what comes later counts as so late. */
 const LAST_MS = 10_000
-
-/** A change that was acknowledged. */
-interface Said {
-  readonly user: string
-  readonly count: number
-  readonly ackedAt: number
-}
 
 /** One client of a busy channel reads nothing, until its node has had enough; the others' delays are measured (I11). */
 export const SLOW_READER: Fault = {
@@ -38,13 +25,13 @@ export const SLOW_READER: Fault = {
   apply: async (world) => {
     const place = world.random.pick(world.alive())
     const others = world.alive()
-    const watchers = await Promise.all(others.map((at, index) => join(world, `loud-watcher-${index}`, at, true)))
-    const speakers = await Promise.all(Array.from({ length: SPEAKERS }, (_, index) => join(world, `loud-speaker-${index}`, others[index % others.length] ?? place, false)))
-    const slow = await SlowReader.open(world, place)
-    const said = await load(speakers, () => slow.overLimit(), WORDS)
+    const watchers = await joinLoud(world, others, 'watcher')
+    const speakers = await joinLoud(world, others, 'speaker')
+    const slow = await patiently('the slow reader is in the loud channel', () => SlowReader.open(world, place))
+    const said = await speak(speakers, () => slow.overLimit(), WORDS)
     slow.read()
     // What is said now reaches it again, unless it has been dropped.
-    said.push(...(await load(speakers, () => Promise.resolve(true), '')))
+    said.push(...(await speak(speakers, () => Promise.resolve(true), '')))
     const last = new Map(said.map(({ user, count }) => [user, count]))
     await Promise.all(watchers.map((watcher) => hears(watcher, last).catch(() => undefined)))
     for (const watcher of watchers) world.delays.push(...delaysOf(watcher, said))
@@ -52,31 +39,6 @@ export const SLOW_READER: Fault = {
     for (const { socket } of [...watchers, ...speakers]) socket.disconnect()
     slow.end()
   },
-}
-
-async function join({ scope }: World, user: string, place: Place, beQuiet: boolean): Promise<PlainClient> {
-  const client = await connectPlain(scope, user, { port: place.port, url: `http://127.0.0.1:${place.port}` }, { transports: ['websocket'], reconnection: false })
-  await client.must('subscribe', { ...CHANNEL, withPresence: beQuiet, beQuiet })
-  return client
-}
-
-/** All speak in turn, until `enough` says so, or none is left. */
-async function load(speakers: readonly PlainClient[], enough: () => Promise<boolean>, words: string): Promise<Said[]> {
-  const said: Said[] = []
-  const deadline = Date.now() + MOST_MS
-  let count = Date.now()
-  do {
-    count += 1
-    await Promise.all(
-      speakers.filter(({ socket }) => socket.connected).map(async (speaker) => {
-        // While there is another fault as well, some of it may be refused.
-        const reply = await speaker.send('setState', { ...CHANNEL, states: { count: String(count), words } }).catch(() => undefined)
-        if (reply?.ok === true) said.push({ user: speaker.user, count, ackedAt: Date.now() })
-      }),
-    )
-    await elapse(EVERY_MS)
-  } while (Date.now() < deadline && speakers.some(({ socket }) => socket.connected) && !(await enough()))
-  return said
 }
 
 /** When each change arrived, counted from its acknowledgement. Whoever lost its own connection says nothing. */
