@@ -13,8 +13,9 @@ if (status !== 0) process.exit(1)
 
 // Two levels below the root: what looks for the root from there finds it.
 const outdir = path.join(root, '.cache', 'bench')
+const servers = Object.fromEntries(['naive', 'socket-io', 'ws'].map((name) => [name, `bench/peers/servers/${name}.ts`]))
 await build({
-  entryPoints: { main: 'bench/main.ts', probe: 'bench/lib/probe.ts', naive: 'bench/peers/servers/naive.ts' },
+  entryPoints: { main: 'bench/main.ts', probe: 'bench/lib/probe.ts', ...servers },
   outdir,
   outExtension: { '.js': '.mjs' },
   bundle: true,

@@ -23,7 +23,7 @@ export const ROOT = path.resolve(BUNDLES, '..', '..')
 /** A server of a peer, in a Node process of its own that can be asked what it has used. */
 export class ServerNode {
   #asked = 0
-  readonly #waiting = new Map<number, (answer: ProbeAnswer) => void>()
+  readonly #waiting = new Map<number, { readonly resolve: (answer: ProbeAnswer) => void; readonly reject: (reason: Error) => void }>()
 
   private constructor(
     readonly port: number,
@@ -31,8 +31,11 @@ export class ServerNode {
   ) {
     process.child.on('message', (answer: ProbeAnswer & { readonly id?: number }) => {
       if (answer.id === undefined) return
-      this.#waiting.get(answer.id)?.(answer)
+      this.#waiting.get(answer.id)?.resolve(answer)
       this.#waiting.delete(answer.id)
+    })
+    process.child.on('exit', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${process.what} ended:\n${process.tail}`))
     })
   }
 
@@ -88,10 +91,7 @@ export class ServerNode {
 
   async #ask(bench: ProbeQuestion): Promise<ProbeAnswer> {
     const id = ++this.#asked
-    const answer = new Promise<ProbeAnswer>((resolve, reject) => {
-      this.#waiting.set(id, resolve)
-      this.process.child.once('exit', () => reject(new Error(`${this.process.what} ended:\n${this.process.tail}`)))
-    })
+    const answer = new Promise<ProbeAnswer>((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
     this.process.child.send({ bench, id })
     return answer
   }

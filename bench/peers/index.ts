@@ -1,10 +1,12 @@
 import { naive } from './naive.js'
 import { rollcall } from './rollcall.js'
 import { soketi } from './soketi.js'
-import type { Peer, PeerName, RosterPeer } from './types.js'
+import { socketIo, ws } from './transport.js'
+import type { Peer, PeerName, RosterPeer, TransportPeer } from './types.js'
 
 const ROSTER_PEERS: readonly RosterPeer[] = [rollcall, naive, soketi]
-const PEERS: readonly Peer[] = [...ROSTER_PEERS]
+const TRANSPORT_PEERS: readonly TransportPeer[] = [ws, socketIo]
+const PEERS: readonly Peer[] = [...ROSTER_PEERS, ...TRANSPORT_PEERS]
 
 export function peerNamed(name: PeerName): Peer {
   return found(PEERS, name)
@@ -13,6 +15,11 @@ export function peerNamed(name: PeerName): Peer {
 /** One that knows who is in a channel. */
 export function rosterPeer(name: PeerName): RosterPeer {
   return found(ROSTER_PEERS, name)
+}
+
+/** One that only hands on. */
+export function transportPeer(name: PeerName): TransportPeer {
+  return found(TRANSPORT_PEERS, name)
 }
 
 function found<P extends Peer>(peers: readonly P[], name: PeerName): P {

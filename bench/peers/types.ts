@@ -52,3 +52,16 @@ export function nameOf(user: number): string {
 export function numberOf(name: string): number {
   return Number(name.slice(1))
 }
+
+/** A peer that does nothing but hand on: what the transport allows. */
+export interface TransportPeer extends Peer {
+  /** A connection that gets all that is said at its server. */
+  watch(node: ServerNode, onFrame: () => void): Promise<TransportClient>
+}
+
+export interface TransportClient {
+  readonly bytes: number
+  /** The server hands it to all its clients, the one that said it too; none of them is at another server. */
+  say(payload: unknown): void
+  destroy(): void
+}

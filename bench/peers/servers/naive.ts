@@ -23,8 +23,10 @@ async function list(room: string): Promise<Roster> {
 }
 
 io.on('connection', (socket) => {
-  const { userId } = socket.handshake.auth as Session
+  const { userId, room } = socket.handshake.auth as Session & { readonly room?: string }
   socket.data = { userId }
+  // A bench of the list needs many members without everybody's join told to everybody.
+  if (room !== undefined) void socket.join(room)
   socket.on('join', async (room, reply) => {
     await socket.join(room)
     io.to(room).emit('joined', room, userId)
