@@ -5,6 +5,7 @@ import { elapse, eventually, within } from '../support/wait.js'
 import type { Watcher } from '../support/watcher.js'
 import type { Breach, Connected, Watched } from './evidence.js'
 import type { PresenceModel } from './presence-model.js'
+import type { Tokens } from './tokens.js'
 
 export interface ActorOptions {
   readonly user: string
@@ -16,7 +17,14 @@ export interface ActorOptions {
   readonly timeoutMs: number
   /** How much earlier than the client the cluster may have noticed that the connection is gone, in milliseconds. */
   readonly detectionMs: number
+  /** Where a cluster asks for them. */
+  readonly tokens?: Tokens
 }
+
+/** A node's timer and this process's clock may differ by this much, in milliseconds. */
+const EARLY_MS = 20
+/** Whoever is told that its session has ended has left everywhere within this, in milliseconds. */
+const LEAVES_MS = 2_000
 
 /** One SDK client that does as it is told, and writes into the model what it did and when. */
 export class Actor {
@@ -36,6 +44,13 @@ export class Actor {
   #session = ''
   #loggedIn = false
   #count = 0
+  /** When the last token that was handed over runs out; and until when no other one is. */
+  #expiresAt = Infinity
+  #handedUntil = 0
+  /** How often it noticed that it had no connection any more. */
+  #downs = 0
+  /** The session has ended with its token, and the client is on its way back with a new one. */
+  #beginsAnew = false
 
   constructor(
     scope: Scope,
@@ -43,8 +58,15 @@ export class Actor {
     private readonly options: ActorOptions,
   ) {
     this.user = options.user
-    this.#client = createClient(scope, options.user, options.urls, { presenceTimeout: options.timeoutMs, transports: ['websocket'] })
+    this.#client = createClient(scope, options.user, options.urls, {
+      presenceTimeout: options.timeoutMs,
+      transports: ['websocket'],
+      ...(options.tokens !== undefined && { getToken: options.tokens.get }),
+    })
     this.#client.on('linkState', (event) => this.#link(event))
+    this.#client.on('token', ({ eventType }) => {
+      if (eventType === 'EXPIRED' && this.#loggedIn) this.#expired(Date.now() + LEAVES_MS)
+    })
   }
 
   get name(): string {
@@ -69,9 +91,9 @@ export class Actor {
 
   async login(): Promise<void> {
     if (this.#loggedIn) return
+    this.options.tokens?.give()
     await within(this.#client.login(), 15_000, `${this.name} logs in`)
-    this.#session = `${this.name}#${++this.#logins}`
-    this.model.session(this.#session, this.user, this.options.timeoutMs)
+    this.#begin()
     this.#loggedIn = true
   }
 
@@ -79,7 +101,7 @@ export class Actor {
     if (!this.#loggedIn) return
     this.#loggedIn = false
     const at = Date.now()
-    for (const channel of [...this.#wanted.keys(), ...this.#unsure]) {
+    for (const channel of this.#places()) {
       this.#turn(channel)
       this.model.leaving(this.#session, channel, at)
       // Nothing says when the cluster has done it, nor, without a connection, that it was told.
@@ -127,6 +149,25 @@ export class Actor {
     return (at) => {
       if (this.#wanted.has(channel) && !this.#unsure.has(channel)) wrote(at)
     }
+  }
+
+  /** The app hands over a token that runs out soon. The client gets the next one by itself, and nobody else notices. */
+  async renew(ms: number): Promise<void> {
+    await this.#handOver(Date.now() + ms)
+  }
+
+  /** The same, and the app gives no other token, for good or until this one has run out: the session ends as by a logout. */
+  async expire(ms: number, forGood: boolean): Promise<void> {
+    const { tokens } = this.options
+    const at = Date.now() + ms
+    const [session, downs] = [this.#session, this.#downs]
+    if (!(await this.#handOver(at, () => tokens?.refuse(forGood)))) return
+    await elapse(Math.max(0, at - Date.now()) + EARLY_MS)
+    if (!forGood) tokens?.give()
+    const over = () => session !== this.#session || downs !== this.#downs || !this.#loggedIn
+    await eventually('the session has ended with its token', over, { withinMs: LEAVES_MS }).catch(() => {
+      if (this.#expiresAt === at) this.#say('I2', 'its token has run out, and its session goes on')
+    })
   }
 
   /** The wire was cut, and this client may not have noticed yet. */
@@ -187,7 +228,10 @@ export class Actor {
   #link({ currentState, operation, reason, isResumed, affectedChannels = [] }: LinkStateEvent): void {
     if (!this.#loggedIn) return
     const at = Date.now()
-    if (currentState === 'DISCONNECTED') this.#down(at - this.options.detectionMs)
+    if (currentState === 'DISCONNECTED') {
+      this.#downs += 1
+      this.#down(at - this.options.detectionMs)
+    }
     if (currentState === 'CONNECTED' && operation === 'RECONNECTED') {
       // Its place there could not be continued (Redis refused it, say): the SDK tries again, and who knows when it succeeds.
       for (const channel of affectedChannels) {
@@ -196,9 +240,81 @@ export class Actor {
         this.#unsure.add(channel)
       }
       const away = this.model.back(this.#session, at)
-      if (!isResumed && away < this.options.timeoutMs) this.#say('I2', `its session ended after ${away} ms without a connection, before its presenceTimeout`)
+      // Its token has run out, and it was not there to hear of it.
+      if (!isResumed && at >= this.#expiresAt - EARLY_MS) this.#expired()
+      if (this.#beginsAnew) this.#rejoined(at, affectedChannels)
+      else if (!isResumed && away < this.options.timeoutMs) this.#say('I2', `its session ended after ${away} ms without a connection, before its presenceTimeout`)
     }
-    if (currentState === 'FAILED') this.#say('I3', `its session was ended by the cluster: ${reason}`)
+    if (currentState === 'FAILED') {
+      if (this.options.tokens?.refuses === true) this.#stayOut(at)
+      else this.#say('I3', `its session was ended by the cluster: ${reason}`)
+    }
+  }
+
+  /** A new session, as the model knows it. */
+  #begin(): void {
+    this.#session = `${this.name}#${++this.#logins}`
+    this.#expiresAt = Infinity
+    this.model.session(this.#session, this.user, this.options.timeoutMs)
+  }
+
+  /** One token after the other; whether this one was handed over. */
+  async #handOver(at: number, before: () => void = () => undefined): Promise<boolean> {
+    const { tokens } = this.options
+    if (tokens === undefined || !this.online || Date.now() < this.#handedUntil) return false
+    before()
+    this.#expiresAt = at
+    this.#handedUntil = at + LEAVES_MS
+    try {
+      await this.#client.renewToken(tokens.until(at))
+    } catch (error) {
+      // Refused, it changes nothing; and nobody knows when there was no answer.
+      if (error instanceof RollcallError && error.code === 'TOKEN_EXPIRED') this.#expiresAt = Infinity
+    }
+    return true
+  }
+
+  /** The session ended with its token; `by` then all of it had ended, where that is known. */
+  #expired(by?: number): void {
+    const from = this.#expiresAt - EARLY_MS
+    for (const channel of this.#places()) {
+      this.#turn(channel)
+      const left = this.model.leaving(this.#session, channel, from)
+      if (by === undefined) this.model.unknown(this.#session, channel, from)
+      else left(by)
+    }
+    for (const pending of this.#pending) this.model.unknown(this.#session, pending.split(' ')[0] ?? '', from)
+    this.#begin()
+    this.#beginsAnew = true
+  }
+
+  /** It is back with another session, and the SDK has joined again what it was in, as far as it knows. */
+  #rejoined(at: number, failed: readonly string[]): void {
+    this.#beginsAnew = false
+    const underWay = new Set([...this.#pending].map((pending) => pending.split(' ')[0] ?? ''))
+    for (const channel of this.#places()) {
+      const joined = this.model.joining(this.#session, channel, at - LEAVES_MS)
+      if (this.#wanted.has(channel) && !underWay.has(channel) && !this.#unsure.has(channel) && !failed.includes(channel)) {
+        joined(at)
+        continue
+      }
+      this.model.unknown(this.#session, channel, at)
+      this.#unsure.add(channel)
+    }
+  }
+
+  /** The app wants it to be out, and it has given up. Its places end, now or with their grace. */
+  #stayOut(at: number): void {
+    if (!this.#beginsAnew && at >= this.#expiresAt - EARLY_MS) this.#expired()
+    this.#beginsAnew = false
+    this.#loggedIn = false
+    this.#wanted.clear()
+    this.#unsure.clear()
+  }
+
+  /** Channels that it is in, or may be in. */
+  #places(): ReadonlySet<string> {
+    return new Set([...this.#wanted.keys(), ...this.#unsure])
   }
 
   #turn(channel: string): void {

@@ -123,6 +123,10 @@ describe('the checker finds', () => {
     ])
   })
 
+  test('I2: a leave that is told as a timeout', () => {
+    expect(breachesOf({ watched: [watchedWith(logOf(...RIGHT.slice(0, 4), [5_010, told('REMOTE_TIMEOUT', 5, 'bob')], BOB[2]))] })).toEqual([expect.stringContaining('I2 bob left, and is said to have timed out')])
+  })
+
   test.each(['REMOTE_LEAVE', 'REMOTE_TIMEOUT'] as const)('I3: a %s of somebody who is connected', (kind) => {
     expect(breachesOfLog(START, ANN[0], BOB[0], [4_000, told(kind, 4, 'ann')], BOB[1])).toEqual([expect.stringContaining('I3 ann goes although it is connected')])
   })
@@ -173,9 +177,28 @@ describe('the checker finds', () => {
     ])
   })
 
+  test('I5: a packet that covers a change and does not tell of it', () => {
+    const log = logOf(...RIGHT)
+    const span = { channelName: CHANNEL, channelType: 'MESSAGE' as const, life: 'x', previous: 6, version: 8 }
+    const snapshot = { ...told('SNAPSHOT', 6, '', { snapshot: { ann: { k: '1' }, bob: {} } }), life: 'x' }
+    log.packets.push({ at: 6_500, events: [snapshot], span: { ...span, previous: 0, version: 6 } }, { at: 7_000, events: [], span })
+    const covered = [publishedOf({ kind: 'state', version: 7, user: 'eve' }), publishedOf({ kind: 'assert', version: 8, user: 'ann' }), publishedOf({ kind: 'state', version: 9, user: 'ann' })]
+    expect(breachesOf({ watched: [watchedWith(log)], published: covered })).toEqual([])
+    const passedOver = [...covered.slice(0, 1), publishedOf({ kind: 'state', version: 8, user: 'ann' })]
+    expect(breachesOf({ watched: [watchedWith(log)], published: passedOver })).toEqual(['I5 a packet says that it goes from 6 to 8, and does not tell of state ann @8'])
+  })
+
   test('I6: a state that falls back, and a node that vouches for a session that is elsewhere', () => {
-    const fallen = [...RIGHT.slice(0, 4), [2_100, told('REMOTE_STATE_CHANGED', 5, 'ann', { states: { k: '0' } })], [5_010, told('REMOTE_LEAVE', 6, 'bob')], [6_010, told('REMOTE_JOIN', 7, 'bob')]] as const
+    const LATER = [[5_010, told('REMOTE_LEAVE', 7, 'bob')], [6_010, told('REMOTE_JOIN', 8, 'bob')]] as const
+    const fallen = [...RIGHT.slice(0, 4), [2_100, told('REMOTE_STATE_CHANGED', 5, 'ann', { states: { k: '0' } })], ...LATER] as const
     expect(breachesOfLog(...fallen)).toEqual([expect.stringContaining('I6 k of ann fell from 1 to 0')])
+    const gone = [...RIGHT.slice(0, 4), [2_100, told('REMOTE_STATE_CHANGED', 5, 'ann', { states: { other: '1' } })], [2_200, told('REMOTE_STATE_CHANGED', 6, 'ann', { states: { k: '1' } })], ...LATER] as const
+    expect(breachesOfLog(...gone)).toEqual([expect.stringContaining('I6 k of ann is gone, and nobody removed it'), expect.stringContaining('I6 other of ann is gone')])
+    const model = story()
+    model.writing('ann-1', CHANNEL, 'k', null, 2_050)(2_060)
+    model.writing('ann-1', CHANNEL, 'other', null, 2_050)(2_060)
+    model.writing('ann-1', CHANNEL, 'k', '1', 2_150)(2_160)
+    expect(breachesOf({ model, watched: [watchedWith(logOf(...gone))] })).toEqual([])
     const stored = new Map([[CHANNEL, new Map([['ann', { states: { k: '1' }, holders: ['north', 'old'] }], ['bob', { states: {}, holders: ['south'] }]])]])
     expect(breachesOf({ stored })).toEqual([expect.stringContaining('I6 node old vouches for 1 sessions of ann, and has 0')])
   })

@@ -1,6 +1,7 @@
 import type { Call } from '../support/redis-monitor.js'
 import type { Content } from '../support/redis.js'
 import { checkLog, type LogRules } from './check-log.js'
+import { checkSpans } from './check-spans.js'
 import { checkTimes } from './check-times.js'
 import { checkPublished, checkWorld } from './check-world.js'
 import type { Breach, Evidence } from './evidence.js'
@@ -16,7 +17,7 @@ export function check(evidence: Evidence, rules: LogRules): Verdict {
   const logs = evidence.watched.map((watched) => [watched, checkLog(watched, evidence.model, rules)] as const)
   const views = new Map(logs.map(([watched, { view }]) => [watched, view]))
   return {
-    breaches: [...logs.flatMap(([, { breaches }]) => breaches), ...checkWorld(evidence, views, rules.unjudged), ...checkPublished(evidence.published), ...checkTimes(evidence)],
+    breaches: [...logs.flatMap(([, { breaches }]) => breaches), ...checkWorld(evidence, views, rules.unjudged), ...checkPublished(evidence.published), ...checkSpans(evidence), ...checkTimes(evidence)],
     events: logs.reduce((sum, [, { events }]) => sum + events, 0) + evidence.published.reduce((sum, { changes }) => sum + changes.length, 0),
   }
 }

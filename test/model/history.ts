@@ -3,6 +3,7 @@ import { Link } from '../support/link.js'
 import { connectPlain } from '../support/plain.js'
 import { RedisServer } from '../support/redis.js'
 import { Scope } from '../support/scope.js'
+import { SECRET, tokenFor } from '../support/tokens.js'
 import { elapse } from '../support/wait.js'
 import { Actor } from './actor.js'
 import { check, print, type Verdict } from './checker.js'
@@ -11,10 +12,14 @@ import { Ears } from './ears.js'
 import type { Breach, Evidence, Watched } from './evidence.js'
 import { CHANNELS, CLIENTS, NODES, type Plan, type Step } from './plan.js'
 import { PresenceModel } from './presence-model.js'
+import { Tokens } from './tokens.js'
 
 const TIMEOUT_MS = 1_000
 /** Within this after the last step everybody has to agree: detection, presenceTimeout, two sweeps, and the machine. */
 export const QUIET_MS = 8_000
+/** What a token has left that is to be renewed in time, and one that is to run out. */
+const RENEWED_MS = 2_000
+const EXPIRES_MS = 200
 const RULES = { lagMs: 1_500, complete: true }
 
 /** Nodes on a Redis of their own, on which many histories run, each with users and channels of its own. */
@@ -25,7 +30,7 @@ export interface Stage {
 
 export async function openStage(scope: Scope): Promise<Stage> {
   const redis = await RedisServer.start(scope)
-  const options = { redisUrl: redis.url, heartbeatMs: 200, heartbeatTtlMs: 1_500, presenceTimeoutMs: TIMEOUT_MS, pingIntervalMs: 1_000, pingTimeoutMs: 1_000 }
+  const options = { redisUrl: redis.url, secret: SECRET, heartbeatMs: 200, heartbeatTtlMs: 1_500, presenceTimeoutMs: TIMEOUT_MS, pingIntervalMs: 1_000, pingTimeoutMs: 1_000 }
   const nodes = await Promise.all(Array.from({ length: NODES }, () => startNode(scope, options)))
   return { redis, nodes }
 }
@@ -63,7 +68,7 @@ class History {
     this.#links = await Promise.all(CLIENTS.map((_, index) => Link.open(this.scope, at(nodes, index % NODES))))
     this.#actors = CLIENTS.map(
       ({ user, tab }, index) =>
-        new Actor(this.scope, this.#model, { user: `${user}-${this.name}`, tab, alone: CLIENTS.filter((other) => other.user === user).length === 1, urls: [at(this.#links, index)], timeoutMs: TIMEOUT_MS, detectionMs: 0 }),
+        new Actor(this.scope, this.#model, { user: `${user}-${this.name}`, tab, alone: CLIENTS.filter((other) => other.user === user).length === 1, urls: [at(this.#links, index)], timeoutMs: TIMEOUT_MS, detectionMs: 0, tokens: new Tokens(`${user}-${this.name}`) }),
     )
     await Promise.all(this.#actors.map((actor) => actor.login()))
     for (const step of plan) {
@@ -81,7 +86,8 @@ class History {
   async #quietWatchers(): Promise<() => readonly Watched[]> {
     const watchers = await Promise.all(
       this.#channels.map(async (channel, index) => {
-        const plain = await connectPlain(this.scope, `plain-${channel}`, at(this.stage.nodes, index % NODES), { transports: ['websocket'] })
+        const user = `plain-${channel}`
+        const plain = await connectPlain(this.scope, user, at(this.stage.nodes, index % NODES), { transports: ['websocket'], auth: { token: tokenFor(user) } })
         const watcher = plain.watcher(channel)
         await plain.must('subscribe', { channelName: channel, channelType: 'MESSAGE', beQuiet: true })
         return { plain, channel, watcher }
@@ -105,7 +111,7 @@ class History {
         case 'remove':
           return await actor.remove(channel)
         case 'pair':
-          await Promise.all(this.#actors.filter(({ user }) => user === actor.user).map((tab) => tab.set(channel)))
+          await this.#pair(this.#actors.filter(({ user }) => user === actor.user), channel)
           return
         case 'cut':
           actor.cut(Date.now())
@@ -117,11 +123,22 @@ class History {
           return await actor.logout()
         case 'login':
           return await actor.login()
+        case 'renew':
+          return await actor.renew(RENEWED_MS + ms)
+        case 'expire':
+        case 'expel':
+          return await actor.expire(EXPIRES_MS + ms, what === 'expel')
       }
     } catch (error) {
       // A login while the wire is cut fails, and so it may; it is not logged in then.
       if (what !== 'login') this.#breaches.push({ invariant: 'I1', where: actor.name, what: `${what} failed: ${String(error)}` })
     }
+  }
+
+  /** All tabs of a user change its states at once. They have to be there for that. */
+  async #pair(tabs: readonly Actor[], channel: string): Promise<void> {
+    await Promise.all(tabs.filter(({ channels }) => !channels.includes(channel)).map((tab) => tab.join(channel)))
+    await Promise.all(tabs.map((tab) => tab.set(channel)))
   }
 
   async #untilAgreed(ears: Ears, quiet: () => readonly Watched[]): Promise<Verdict> {

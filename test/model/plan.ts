@@ -14,11 +14,12 @@ export const NODES = 3
 
 /**
  * One step of a history. `pair` is a change of states by two tabs at the same time; `cut` ends a client's connections and
- * lets it come back after `ms` (to another node, as a rule), too late where that is more than its grace. `wait`: the
- * next step comes after this one has been answered, and not while it is under way.
+ * lets it come back after `ms` (to another node, as a rule), too late where that is more than its grace. `renew` hands
+ * over a token that runs out soon and is renewed in time, `expire` one that is not, `expel` one that no other one
+ * follows. `wait`: the next step comes after this one has been answered, and not while it is under way.
  */
 export interface Step {
-  readonly do: 'join' | 'watchless' | 'leave' | 'set' | 'remove' | 'pair' | 'cut' | 'logout' | 'login'
+  readonly do: 'join' | 'watchless' | 'leave' | 'set' | 'remove' | 'pair' | 'cut' | 'logout' | 'login' | 'renew' | 'expire' | 'expel'
   readonly who: number
   readonly channel: number
   readonly node: number
@@ -42,6 +43,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 4, arbitrary: fc.constant('cut' as const) },
     { weight: 1, arbitrary: fc.constant('logout' as const) },
     { weight: 2, arbitrary: fc.constant('login' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('renew' as const, 'expire' as const, 'expel' as const) },
   ),
   who: fc.nat(CLIENTS.length - 1),
   // One channel is busier than the others: that is where things meet.

@@ -34,6 +34,8 @@ interface Write {
 interface Place {
   readonly claims: Claim[]
   readonly writes: Map<string, Write>
+  /** Keys whose removal was ever asked for. */
+  readonly removed: Set<string>
   /** Moments at which something failed with an unknown outcome. */
   readonly murky: At[]
 }
@@ -44,6 +46,8 @@ export interface Window {
   readonly until: At
   /** How many ends others may hear of that happened in it; without a limit where something had an unknown outcome. */
   readonly ends: number
+  /** Sessions whose grace ran out in it; whoever else is gone has left. */
+  readonly timeouts: number
   /** All sessions were known to have left, for a while: others have to hear of exactly one end. */
   readonly definite: boolean
 }
@@ -105,10 +109,17 @@ export class PresenceModel {
   /** Asks for a change of one state; the function that is returned says that it was acknowledged. Until then nothing is said of the key. */
   writing(session: string, channel: string, key: string, value: string | null, at: At): (at: At) => void {
     const write: Write = { key, value, asked: at, acked: Infinity }
-    this.#place(session, channel).writes.set(key, write)
+    const place = this.#place(session, channel)
+    place.writes.set(key, write)
+    if (value === null) place.removed.add(key)
     return (ackedAt) => {
       write.acked = ackedAt
     }
+  }
+
+  /** Whether anybody asked for the end of a state, at any time. */
+  everRemoved(channel: string, user: string, key: string): boolean {
+    return this.#places.get(channel)?.get(user)?.removed.has(key) === true
   }
 
   users(channel: string): readonly string[] {
@@ -155,7 +166,7 @@ export class PresenceModel {
   /** Spans in which the user need not be there, in order; the first begins before all time. */
   windows(channel: string, user: string): readonly Window[] {
     const place = this.#places.get(channel)?.get(user)
-    if (place === undefined) return [{ from: -Infinity, until: Infinity, ends: 0, definite: false }]
+    if (place === undefined) return [{ from: -Infinity, until: Infinity, ends: 0, timeouts: 0, definite: false }]
     const windows: Window[] = []
     let from = -Infinity
     for (const span of [...this.#certain(channel, user), { from: Infinity, until: Infinity }]) {
@@ -167,7 +178,7 @@ export class PresenceModel {
         // A time-out is an end that nobody asked for.
         const expired = place.claims.flatMap(({ session }) => this.#expiries(session)).filter((at) => at >= from && at <= until).length
         const ends = murky ? Infinity : asked + expired
-        windows.push({ from, until, ends, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
+        windows.push({ from, until, ends, timeouts: murky ? Infinity : expired, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
       }
       from = span.until
     }
@@ -208,7 +219,7 @@ export class PresenceModel {
     const { user } = this.#life(session)
     const users = this.#places.get(channel) ?? new Map<string, Place>()
     this.#places.set(channel, users)
-    const place = users.get(user) ?? { claims: [], writes: new Map<string, Write>(), murky: [] }
+    const place = users.get(user) ?? { claims: [], writes: new Map<string, Write>(), removed: new Set<string>(), murky: [] }
     users.set(user, place)
     return place
   }
