@@ -21,8 +21,6 @@ export interface ActorOptions {
   readonly tokens?: Tokens
 }
 
-/** A node's timer and this process's clock may differ by this much, in milliseconds. */
-const EARLY_MS = 20
 /** Whoever is told that its session has ended has left everywhere within this, in milliseconds. */
 const LEAVES_MS = 2_000
 
@@ -44,9 +42,6 @@ export class Actor {
   #session = ''
   #loggedIn = false
   #count = 0
-  /** When the last token that was handed over runs out; and until when no other one is. */
-  #expiresAt = Infinity
-  #handedUntil = 0
   /** How often it noticed that it had no connection any more. */
   #downs = 0
   /** The session has ended with its token, and the client is on its way back with a new one. */
@@ -153,21 +148,22 @@ export class Actor {
 
   /** The app hands over a token that runs out soon. The client gets the next one by itself, and nobody else notices. */
   async renew(ms: number): Promise<void> {
-    await this.#handOver(Date.now() + ms)
+    const { tokens } = this.options
+    if (this.online && tokens?.mayHandOver() === true) await this.#handOver(tokens, Date.now() + ms)
   }
 
   /** The same, and the app gives no other token, for good or until this one has run out: the session ends as by a logout. */
   async expire(ms: number, forGood: boolean): Promise<void> {
     const { tokens } = this.options
-    const at = Date.now() + ms
-    const [session, downs] = [this.#session, this.#downs]
-    if (!(await this.#handOver(at, () => tokens?.refuse(forGood)))) return
-    await elapse(Math.max(0, at - Date.now()) + EARLY_MS)
-    if (!forGood) tokens?.give()
-    const over = () => session !== this.#session || downs !== this.#downs || !this.#loggedIn
-    await eventually('the session has ended with its token', over, { withinMs: LEAVES_MS }).catch(() => {
-      if (this.#expiresAt === at) this.#say('I2', 'its token has run out, and its session goes on')
-    })
+    if (!this.online || tokens?.mayHandOver() !== true) return
+    const [at, session, downs] = [Date.now() + ms, this.#session, this.#downs]
+    tokens.refuse(forGood)
+    await this.#handOver(tokens, at)
+    const { endsFrom } = tokens
+    await elapse(Math.max(0, at - Date.now()))
+    const over = () => session !== this.#session || downs !== this.#downs || !this.#loggedIn || tokens.endsFrom !== endsFrom
+    if (endsFrom < Infinity) await eventually('the session has ended with its token', over, { withinMs: LEAVES_MS }).catch(() => this.#say('I2', 'its token has run out, and its session goes on'))
+    if (!forGood) tokens.give()
   }
 
   /** The wire was cut, and this client may not have noticed yet. */
@@ -241,7 +237,7 @@ export class Actor {
       }
       const away = this.model.back(this.#session, at)
       // Its token has run out, and it was not there to hear of it.
-      if (!isResumed && at >= this.#expiresAt - EARLY_MS) this.#expired()
+      if (!isResumed && at >= this.#endsFrom) this.#expired()
       if (this.#beginsAnew) this.#rejoined(at, affectedChannels)
       else if (!isResumed && away < this.options.timeoutMs) this.#say('I2', `its session ended after ${away} ms without a connection, before its presenceTimeout`)
     }
@@ -254,29 +250,21 @@ export class Actor {
   /** A new session, as the model knows it. */
   #begin(): void {
     this.#session = `${this.name}#${++this.#logins}`
-    this.#expiresAt = Infinity
+    this.options.tokens?.begin()
     this.model.session(this.#session, this.user, this.options.timeoutMs)
   }
 
-  /** One token after the other; whether this one was handed over. */
-  async #handOver(at: number, before: () => void = () => undefined): Promise<boolean> {
-    const { tokens } = this.options
-    if (tokens === undefined || !this.online || Date.now() < this.#handedUntil) return false
-    before()
-    this.#expiresAt = at
-    this.#handedUntil = at + LEAVES_MS
-    try {
-      await this.#client.renewToken(tokens.until(at))
-    } catch (error) {
-      // Refused, it changes nothing; and nobody knows when there was no answer.
-      if (error instanceof RollcallError && error.code === 'TOKEN_EXPIRED') this.#expiresAt = Infinity
-    }
-    return true
+  #handOver(tokens: Tokens, at: number): Promise<void> {
+    return tokens.handOver(at, (token) => this.#client.renewToken(token))
+  }
+
+  get #endsFrom(): number {
+    return this.options.tokens?.endsFrom ?? Infinity
   }
 
   /** The session ended with its token; `by` then all of it had ended, where that is known. */
   #expired(by?: number): void {
-    const from = this.#expiresAt - EARLY_MS
+    const from = this.#endsFrom
     for (const channel of this.#places()) {
       this.#turn(channel)
       const left = this.model.leaving(this.#session, channel, from)
@@ -305,7 +293,7 @@ export class Actor {
 
   /** The app wants it to be out, and it has given up. Its places end, now or with their grace. */
   #stayOut(at: number): void {
-    if (!this.#beginsAnew && at >= this.#expiresAt - EARLY_MS) this.#expired()
+    if (!this.#beginsAnew && at >= this.#endsFrom) this.#expired()
     this.#beginsAnew = false
     this.#loggedIn = false
     this.#wanted.clear()
