@@ -11,7 +11,8 @@ import { World } from './world.js'
  * Within this after the end of a fault everybody has to agree, in milliseconds: the time limit of a command (2 s) and the
  * longest pause before a reconnect (1 s), the detection of a lost client (1 s) and the longest presenceTimeout (6 s) after
  * the lease of its node (1 s), two sweeps (0.5 s), two rounds of the audit (2 s); the rest is for a busy machine. Where a
- * replica can take over, any fault may end in that.
+ * replica can take over, any fault may end in that. It counts from the moment at which the last of what went wrong is put
+ * right, when nothing holds up any step of this any more: so a pair of faults has the same.
  */
 export const BOUND_MS: Readonly<Record<SetupName, number>> = {
   single: 20_000,
