@@ -33,6 +33,8 @@ export interface LogVerdict {
   readonly events: number
 }
 
+/** A client that returns, or a node that is back in service, may get what it had once more; but not over and over. */
+const SAME_SNAPSHOTS = 20
 /** Rows of a log that a message shows. */
 const ROWS = 60
 
@@ -48,6 +50,8 @@ class LogCheck {
   readonly #used = new Map<string, Excuse>()
   readonly #ends = new Map<string, number>()
   #snapshots = 0
+  /** How many of the last ones told nothing new. */
+  #again = 0
   #startedAt = Infinity
   #life = ''
   #version = 0
@@ -108,6 +112,8 @@ class LogCheck {
       this.#say('I5', `a SNAPSHOT of ${event.version}, older than what was told before (${this.#version})`)
     }
     this.#snapshots += 1
+    this.#again = event.life === this.#life && event.version === this.#version ? this.#again + 1 : 0
+    if (this.#again === SAME_SNAPSHOTS) this.#say('I5', `more than ${SAME_SNAPSHOTS} SNAPSHOTs of one version, ${event.version}`)
     this.#startedAt = Math.min(this.#startedAt, at)
     this.#life = event.life ?? ''
     this.#version = event.version

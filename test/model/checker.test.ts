@@ -177,6 +177,13 @@ describe('the checker finds', () => {
     ])
   })
 
+  test('I5: SNAPSHOTs without end', () => {
+    const last = { ...told('SNAPSHOT', 6, '', { snapshot: { ann: { k: '1' }, bob: {} } }), life: 'x' }
+    const times = (count: number) => [...RIGHT, ...Array.from({ length: count }, (_, index) => [7_000 + index, last] as const)]
+    expect(breachesOfLog(...times(20))).toEqual([])
+    expect(breachesOfLog(...times(25))).toEqual([expect.stringContaining('I5 more than 20 SNAPSHOTs of one version, 6')])
+  })
+
   test('I5: a packet that covers a change and does not tell of it', () => {
     const log = logOf(...RIGHT)
     const span = { channelName: CHANNEL, channelType: 'MESSAGE' as const, life: 'x', previous: 6, version: 8 }
