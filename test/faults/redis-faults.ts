@@ -127,7 +127,7 @@ async function wasCut(world: World, before: readonly string[]): Promise<boolean>
 }
 
 /** Lets each server run over by as much as a few keys take. */
-async function evictSome({ redis }: World): Promise<void> {
+async function evictSome({ redis, notes }: World): Promise<void> {
   const masters = await redis.masters()
   await Promise.all(
     masters.map(async (server) => {
@@ -142,6 +142,7 @@ async function evictSome({ redis }: World): Promise<void> {
         await server.command('CONFIG', 'SET', 'maxmemory', '0')
         await server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
       }
+      notes.push(`${(await figure(server, 'stats', 'evicted_keys')) - before} keys evicted`)
     }),
   )
 }
