@@ -86,9 +86,9 @@ export const BREAKAGES: readonly Breakage[] = [
     invariant: 'I3',
     what: 'what Redis lost counts as ended elsewhere',
     file: 'src/presence/reconcile.ts',
-    find: 'const lost = circumstances.damaged.has(channel) ||',
-    replace: 'const lost = false && circumstances.damaged.has(channel) ||',
-    check: fault('flushall'),
+    find: '(entry === null && (circumstances.lossy || found.listed))',
+    replace: 'false',
+    check: test('test/cluster/redis-loss.test.ts', 'Redis loses what it had'),
   },
   {
     invariant: 'I4',
