@@ -97,6 +97,7 @@ async function runReturn(arena: Arena): Promise<Figures> {
   })
   const seconds = (performance.now() - began) / 1_000
   const callsAfter = await arena.redis.calls()
+  const scripts = (callsAfter?.get('evalsha') ?? 0) - (callsBefore?.get('evalsha') ?? 0)
   const cpuS = (await stays.cpuS()) - cpuBefore
   // Whoever were taken for dead would be told of by then.
   await pause((LEASE_S + 30 + 2 * HEARTBEAT_S) * 1_000)
@@ -107,7 +108,7 @@ async function runReturn(arena: Arena): Promise<Figures> {
     'snapshots of unchanged channels': results.snapshot,
     'unchanged (%)': (results.unchanged / memberships) * 100,
     'errors': results.error,
-    ...(callsAfter === null || callsBefore === null ? {} : { 'calls to Redis a membership': (totalOf(callsAfter) - totalOf(callsBefore)) / memberships }),
+    ...(callsAfter === null || callsBefore === null ? {} : { 'calls to Redis a membership': (totalOf(callsAfter) - totalOf(callsBefore)) / memberships, 'scripts among them': scripts / memberships }),
   }
 }
 
