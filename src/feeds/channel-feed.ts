@@ -133,9 +133,19 @@ export class ChannelFeed implements Feed {
     const unsubscribe = await this.context.store.subscribe(this.channel, (event) => this.#receive(event))
     if (this.#closed) unsubscribe()
     else this.#unsubscribe = unsubscribe
-    this.#takeOver(await this.context.store.snapshot(this.channel))
+    const { snapshot, covered } = await this.#look()
+    this.#takeOver(snapshot)
     this.#hydrated = true
-    this.#drain()
+    this.#drain(covered)
+  }
+
+  /**
+   * The channel as it is, and how many of the waiting events it covers: whatever came before it was asked for was published
+   * before it was read. One of an earlier life, that came late, would fit no replica ever.
+   */
+  async #look(): Promise<{ readonly snapshot: ChannelSnapshot; readonly covered: number }> {
+    const covered = this.#waiting?.length ?? 0
+    return { snapshot: await this.context.store.snapshot(this.channel), covered }
   }
 
   #receive(event: ChannelEvent): void {
@@ -189,21 +199,21 @@ export class ChannelFeed implements Feed {
 
   async #fetchOnce(): Promise<void> {
     const { store } = this.context
-    let snapshot = await store.snapshot(this.channel)
-    if (this.#hydrated && this.#lostSince(snapshot)) {
+    let look = await this.#look()
+    if (this.#hydrated && this.#lostSince(look.snapshot)) {
       // What was published before is here after this: whoever left before the loss is not put back.
       await store.probe(this.partition)
       this.#settleOldEvents()
       const left = this.#leftSince()
       const missing = [...this.#replica.members.values()].filter((member) => !left.has(member.userId))
       await this.context.putBack(this.channel, missing, this.#replica.version)
-      snapshot = await store.snapshot(this.channel)
+      look = await this.#look()
     }
-    this.#takeOver(snapshot)
+    this.#takeOver(look.snapshot)
     this.#hydrated = true
     this.context.onRebase()
     this.context.onReplaced(this)
-    this.#drain()
+    this.#drain(look.covered)
   }
 
   /** The store lost the channel (or all) since the replica stood: views stay, what it lacks is put back. */
@@ -249,8 +259,8 @@ export class ChannelFeed implements Feed {
     this.#wake()
   }
 
-  #drain(): void {
-    const waiting = this.#waiting ?? []
+  #drain(covered: number): void {
+    const waiting = this.#waiting?.slice(covered) ?? []
     this.#waiting = null
     for (const event of waiting) this.#receive(event)
   }
