@@ -1,7 +1,8 @@
 import { io } from 'socket.io-client'
 
 const userId = process.argv[2] ?? 'bob'
-const socket = io('http://127.0.0.1:3000', { auth: { appId: 'dev', userId } })
+const auth = { appId: 'dev', userId }
+const socket = io('http://127.0.0.1:3000', { auth })
 const members = new Map()
 const later = (again) => setTimeout(again, 1_000 + Math.random() * 1_000)
 
@@ -10,8 +11,8 @@ const subscribe = () =>
     if (!ok) console.error(error.code, error.reason)
     if (error?.retryable) later(subscribe)
   })
-socket.on('ready', ({ sessionId }) => {
-  socket.auth.sessionId = sessionId // a reconnect continues the session
+socket.on('ready', ({ sessionId, attach }) => {
+  socket.auth = (give) => give({ ...auth, sessionId, attach: ++attach }) // a reconnect continues the session
   subscribe()
 })
 socket.on('presence', (events) => {

@@ -61,7 +61,7 @@ export class Credentials {
   }
 
   /** The handshake's `auth` for one attempt, with a fresh token where there is a way to get one. */
-  async auth(sessionId: string | undefined, ms: number): Promise<HandshakeAuth> {
+  async auth(session: Pick<HandshakeAuth, 'sessionId' | 'attach'>, ms: number): Promise<HandshakeAuth> {
     const { presenceTimeout } = this.#options
     if (this.canRenew && !this.#isFresh) this.#token = await this.ask(ms)
     this.#isFresh = false
@@ -70,7 +70,7 @@ export class Credentials {
       userId: this.#userId,
       ...(this.#token !== undefined && { token: this.#token }),
       ...(presenceTimeout !== undefined && { presenceTimeout }),
-      ...(sessionId !== undefined && { sessionId }),
+      ...session,
       ...(this.#tag !== undefined && { tag: this.#tag }),
     }
   }

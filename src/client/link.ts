@@ -1,7 +1,7 @@
 import { ERRORS, RollcallError } from '../protocol/errors.js'
 import type { KickedEvent, MovingEvent, PacketSpan, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js'
-import type { RequestName } from '../protocol/requests.js'
+import type { HandshakeAuth, RequestName } from '../protocol/requests.js'
 import { backoffMs, pause } from './backoff.js'
 import { Connection, ConnectionLost, type ConnectionHandlers } from './connection.js'
 import type { Credentials, LoginOptions } from './credentials.js'
@@ -49,6 +49,8 @@ export class Link {
   #connection: Connection | null = null
   /** The `ready` of the present session's last connection. */
   #ready: ReadyEvent | null = null
+  /** The highest number that an attempt to connect had. */
+  #attach = 0
   /** Aborted by logout and by what is final. */
   #life = new AbortController()
   #login: Promise<{ readonly timestamp: number }> | null = null
@@ -186,7 +188,7 @@ export class Link {
     const address = addresses[this.#address++ % addresses.length] ?? addresses[0]
     const until = Math.min(deadline, performance.now() + Math.max(LOGIN_MS / addresses.length, LEAST_ATTEMPT_MS))
     const left = () => Math.max(1, until - performance.now())
-    const auth = await this.#credentials.auth(this.#ready?.sessionId, left())
+    const auth = await this.#credentials.auth(this.#nextAttach(), left())
     signal.throwIfAborted()
     this.#replacing = this.#connection !== null
     try {
@@ -203,6 +205,13 @@ export class Link {
       this.#replacing = false
       if (this.#connection !== null) this.#waiting.open()
     }
+  }
+
+  /** Attempts are counted: one that was given up, and that a node carries out late, is known by its number to be an old one. */
+  #nextAttach(): Partial<Pick<HandshakeAuth, 'sessionId' | 'attach'>> {
+    if (this.#ready === null) return {}
+    this.#attach = Math.max(this.#attach, this.#ready.attach) + 1
+    return { sessionId: this.#ready.sessionId, attach: this.#attach }
   }
 
   #adopt(connection: Connection, unrestored: readonly string[], signal: AbortSignal): void {

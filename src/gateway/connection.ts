@@ -199,6 +199,7 @@ export class Connection implements Watcher {
     this.#clock.clear()
     for (const subscription of this.subscriptions.values()) this.unwatch(subscription)
     this.subscriptions.clear()
+    this.deps.presence.abandon(this.session)
     while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
     if (how === 'logout') await this.deps.presence.close(this.session)
     if (how === 'lost') await this.deps.presence.suspend(this.session, this.closing ? CLOSING_GRACE_MS : undefined)

@@ -89,6 +89,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 function readyEvent({ session }: Connection, nodeId: string, { limits }: Config): ReadyEvent {
   return {
     sessionId: session.id,
+    attach: session.attach,
     nodeId,
     resumed: session.resumed,
     presenceTimeout: session.timeoutMs,

@@ -75,6 +75,8 @@ async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection
     timeoutMs: request.presenceTimeout ?? config.presenceTimeoutMs,
     onEnd,
     ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
+    ...(request.attach === undefined ? {} : { attach: request.attach }),
+    wanted: () => socket.conn.readyState === 'open',
   })
   const opened = (connection = new Connection(socket, session, grant, deps.connection))
   connections.add(opened)

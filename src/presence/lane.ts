@@ -10,11 +10,15 @@ const LAST_PATIENCE_MS = 1_000
 /** The pause before another heartbeat is tried after a failed one; it doubles up to the heartbeat period. */
 const RETRY_MS = 100
 
+const ALWAYS = (): boolean => true
+
 /** A result, and whether an earlier try of the same op may have been executed as well. */
 export type Settled = OpResult & { readonly uncertain: boolean }
 
 interface Waiting {
   readonly op: Op
+  /** Asked whenever it is about to be sent: a client that has gone does not want its join any more. */
+  readonly wanted: () => boolean
   readonly since: number
   /** It was on the wire once and its outcome is not known: a batch with that number can no longer be executed. */
   uncertain: boolean
@@ -87,13 +91,13 @@ export class Lane {
   }
 
   /** Resolves with what became of the op; rejects with {@link NotExecutedError} or {@link OutcomeUnknownError}. */
-  submit(op: Op): Promise<Settled> {
+  submit(op: Op, wanted = ALWAYS): Promise<Settled> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new NotExecutedError('the node is closed'))
         return
       }
-      this.#queue.push({ op, since: performance.now(), uncertain: false, resolve, reject })
+      this.#queue.push({ op, wanted, since: performance.now(), uncertain: false, resolve, reject })
       this.#kick()
     })
   }
@@ -252,12 +256,16 @@ export class Lane {
 
   /** The first batch of the queue. */
   #take(): Waiting[] {
+    const unwanted = this.#queue.filter(({ wanted }) => !wanted())
+    for (const waiting of unwanted) waiting.reject(this.#giveUp(waiting, new Error('nobody waits for it any more')))
+    if (unwanted.length > 0) this.#queue = this.#queue.filter((waiting) => !unwanted.includes(waiting))
     const [first = []] = batches(this.#queue.slice(0, BATCH_MAX).map((waiting) => waiting.op))
     return this.#queue.splice(0, first.length)
   }
 
   async #commitNext(): Promise<void> {
     const batch = this.#take()
+    if (batch.length === 0) return
     try {
       const reply = await this.#send(batch.map((waiting) => waiting.op))
       if (reply === null) {

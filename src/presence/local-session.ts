@@ -6,6 +6,8 @@ import type { Attach, Channel } from './types.js'
 export class LocalSession implements Session {
   readonly channels = new Map<string, Channel>()
   over = false
+  /** Its connection has ended, and its end has not been written yet. */
+  abandoned = false
 
   constructor(
     readonly id: string,
@@ -17,6 +19,9 @@ export class LocalSession implements Session {
     readonly home: Channel,
     readonly onEnd: (reason: EndReason) => void,
   ) {}
+
+  /** Whether anybody waits for what it asked to begin or to change. */
+  readonly wants = (): boolean => !this.over && !this.abandoned
 }
 
 export function superseded(): RollcallError {

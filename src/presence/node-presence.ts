@@ -9,7 +9,7 @@ import { LocalSession, superseded } from './local-session.js'
 import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import type { NodePresenceOptions, PresenceHooks } from './node-options.js'
 import { reconcilePartition } from './repair.js'
-import type { EndReason, Joined, Presence, Session } from './service.js'
+import type { EndReason, Joined, OpenRequest, Presence, Session } from './service.js'
 import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { PresenceStore } from './store.js'
 import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type StateChange } from './types.js'
@@ -40,7 +40,7 @@ export class NodePresence implements Presence {
     this.app = options.app
     this.#states = new StateWriter({
       limits: options.limits,
-      submit: (op) => this.#submit(op),
+      submit: (session, op) => this.#submit(op, session.wants),
       onStale: (session) => this.end(session, 'superseded'),
       onLost: async (channel) => {
         this.reportDamaged(channel)
@@ -94,12 +94,15 @@ export class NodePresence implements Presence {
     await Promise.all(this.lanes.map((lane) => lane.close()))
   }
 
-  async open(request: { readonly userId: string; readonly sessionId?: string; readonly timeoutMs: number; readonly onEnd: (reason: EndReason) => void }): Promise<Session> {
-    const { userId, timeoutMs } = request
+  async open(request: OpenRequest): Promise<Session> {
+    const { userId, timeoutMs, attach = null, wanted } = request
     const id = request.sessionId ?? this.options.newId()
     const home = userChannel(this.app, userId)
     const member: Membership = { channel: home, userId: id, session: id }
-    const result = await this.#submit({ ...member, kind: 'join', attach: null, timeoutMs })
+    let result = await this.#submit({ ...member, kind: 'join', attach, timeoutMs }, wanted)
+    // One of the two keys is gone: the session repairs it by being there, and the user's others notice.
+    if (result.status === 'lost') result = await this.#submit({ ...member, kind: 'assert', attach, timeoutMs }, wanted)
+    if (result.status === 'stale') throw superseded()
     if (result.attach === undefined) throw new RollcallError('INTERNAL', 'a login got no attach number')
     const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, home, request.onEnd)
     const key = sessionKey(userId, id)
@@ -130,6 +133,11 @@ export class NodePresence implements Presence {
     session.onEnd(reason)
   }
 
+  abandon(session: Session): void {
+    const local = this.#local(session)
+    if (local !== null) local.abandoned = true
+  }
+
   async suspend(session: Session, timeoutMs: number = session.timeoutMs): Promise<void> {
     const local = this.#local(session)
     if (local === null) return
@@ -158,14 +166,14 @@ export class NodePresence implements Presence {
     local.channels.set(id, channel)
     const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
-    const joining = this.#submit({ ...entering, kind: 'join' })
+    const joining = this.#submit({ ...entering, kind: 'join' }, local.wants)
     const stating = !again && Object.keys(states).length > 0 ? this.#states.write(local, membership, this.#states.merge(states)) : undefined
     stating?.catch(() => undefined)
     let joined: Settled
     try {
       joined = await joining
       // The channel's data was damaged by a loss: this session repairs it by being there.
-      if (joined.status === 'lost') joined = await this.#submit({ ...entering, kind: 'assert' })
+      if (joined.status === 'lost') joined = await this.#submit({ ...entering, kind: 'assert' }, local.wants)
     } catch (error) {
       this.#undoJoin(local, membership)
       throw error
@@ -326,9 +334,9 @@ export class NodePresence implements Presence {
     throw new RollcallError(ref.channelType === 'STREAM' ? 'CHANNEL_NOT_JOINED' : 'CHANNEL_NOT_SUBSCRIBED', 'this session is not in the channel')
   }
 
-  async #submit(op: Op & { readonly channel: Channel }): Promise<Settled> {
+  async #submit(op: Op & { readonly channel: Channel }, wanted?: () => boolean): Promise<Settled> {
     try {
-      const result = await this.#lane(op.channel).submit(op)
+      const result = await this.#lane(op.channel).submit(op, wanted)
       if (result.version > 0) this.#acknowledged.add(channelId(op.channel), result.version)
       return result
     } catch (error) {

@@ -17,6 +17,18 @@ export interface Joined {
   readonly isNew: boolean
 }
 
+export interface OpenRequest {
+  readonly userId: string
+  /** The session to continue; a new one otherwise. */
+  readonly sessionId?: string
+  /** The number that the client gave to this connection of its session; otherwise the store gives the next one. */
+  readonly attach?: Attach
+  readonly timeoutMs: number
+  readonly onEnd: (reason: EndReason) => void
+  /** Whether the client is still there; asked until the store has been told. */
+  readonly wanted?: () => boolean
+}
+
 /** A logged-in session on this node, from `open` until `close`, `suspend` or its `onEnd`. */
 export interface Session {
   readonly id: string
@@ -38,8 +50,13 @@ export interface Presence {
   readonly nodeId: string
   readonly app: string
 
-  /** Begins or continues a session: gives it the next attach, and ends the older connection wherever it is. */
-  open(request: { readonly userId: string; readonly sessionId?: string; readonly timeoutMs: number; readonly onEnd: (reason: EndReason) => void }): Promise<Session>
+  /**
+   * Begins or continues a session: gives it the next attach, and ends the older connection wherever it is.
+   * DUPLICATE_USER_ID when a later connection of the client, by its own count, is there already.
+   */
+  open(request: OpenRequest): Promise<Session>
+  /** The connection has ended: what the session asked to begin or to change, and the store has not been told of, is dropped. */
+  abandon(session: Session): void
   /** The connection is lost: the session and its memberships become due after `timeoutMs` (the session's by default). Never rejects. */
   suspend(session: Session, timeoutMs?: number): Promise<void>
   /** Logout: every membership ends now. Never rejects. */

@@ -15,7 +15,7 @@ type Next = (current: States) => States
 
 export interface StateWriterContext {
   readonly limits: Limits
-  submit(op: Op & { readonly channel: Channel }): Promise<Settled>
+  submit(session: LocalSession, op: Op & { readonly channel: Channel }): Promise<Settled>
   /** The session has a newer connection. */
   onStale(session: LocalSession): void
   /** The channel's data is damaged; resolves when it has been repaired. */
@@ -74,7 +74,7 @@ export class StateWriter {
       const states = next(current)
       // An earlier try was executed though its answer was lost: once is enough.
       if (uncertain && sameStates(states, current)) return { version: base }
-      const result = await this.context.submit({ channel, userId, session: id, kind: 'state', attach, base, states })
+      const result = await this.context.submit(session, { channel, userId, session: id, kind: 'state', attach, base, states })
       if (result.member !== undefined && result.member.revision >= (membership.known?.revision ?? 0)) membership.known = result.member
       uncertain ||= result.uncertain
       switch (result.status) {

@@ -82,6 +82,8 @@ export interface MovingEvent {
 /** The first event after a successful connection. */
 export interface ReadyEvent {
   readonly sessionId: string
+  /** The number of this connection among those of its session. */
+  readonly attach: number
   readonly nodeId: string
   /** Whether this connection continues a session that the cluster still knew. */
   readonly resumed: boolean

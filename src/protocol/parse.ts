@@ -80,12 +80,16 @@ export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS):
   const token = read('token')
   const presenceTimeout = read('presenceTimeout')
   const sessionId = read('sessionId')
+  const attach = read('attach')
   const tag = read('tag')
   if (presenceTimeout !== undefined && !isIntegerIn(presenceTimeout, PRESENCE_TIMEOUT_MS.min, PRESENCE_TIMEOUT_MS.max)) {
     throw invalid(`auth.presenceTimeout is a whole number of milliseconds from ${PRESENCE_TIMEOUT_MS.min} to ${PRESENCE_TIMEOUT_MS.max}`)
   }
   if (sessionId !== undefined && (typeof sessionId !== 'string' || !SESSION_ID.test(sessionId))) {
     throw invalid('auth.sessionId has 8 to 64 of the characters A-Z a-z 0-9 _ -')
+  }
+  if (attach !== undefined && (sessionId === undefined || !isIntegerIn(attach, 1, Number.MAX_SAFE_INTEGER))) {
+    throw invalid(`auth.attach comes with auth.sessionId and is a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`)
   }
   return {
     appId,
@@ -94,6 +98,7 @@ export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS):
     ...(token === undefined || token === null || token === '' ? {} : { token: tokenOf(token) }),
     ...(presenceTimeout === undefined ? {} : { presenceTimeout }),
     ...(sessionId === undefined ? {} : { sessionId }),
+    ...(attach === undefined ? {} : { attach }),
     ...(tag === undefined ? {} : { tag: textOf(tag, 'auth.tag', 1, MAX_TAG) }),
   }
 }

@@ -12,6 +12,8 @@ export interface HandshakeAuth {
   readonly presenceTimeout?: number
   /** A session to continue, as `ready` named it. */
   readonly sessionId?: string
+  /** With `sessionId`: a number above that of every earlier attempt to connect, and above `ready.attach`. */
+  readonly attach?: number
   /** A session of the same user with the same tag is replaced. */
   readonly tag?: string
 }

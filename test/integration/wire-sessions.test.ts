@@ -35,7 +35,8 @@ test('a resume of a channel whose stay has ended begins one with the states that
   const channel = wireChannel()
   const ada = await connectPlain(scope, 'ada', cluster.a)
   const { version } = await ada.must('subscribe', channel)
-  const { life } = ada.watcher(channel.channelName).log.events[0] ?? {}
+  const { log } = ada.watcher(channel.channelName)
+  const { life } = await log.until('the SNAPSHOT', () => log.events[0])
   const since = { life, version }
   await ada.must('unsubscribe', channel)
   const reply = await ada.must('resume', { channels: [{ ...channel, since, states: { n: '1' } }] })

@@ -27,6 +27,7 @@ export class PlainActor {
   readonly #client: PlainClient
   readonly #session: string
   #joined = false
+  readonly #auth: object
   #placed = false
   #lastError: unknown
 
@@ -38,6 +39,7 @@ export class PlainActor {
     this.user = options.user
     this.#session = `${options.user}/plain`
     this.#client = PlainClient.open(scope, options.user, options.at, { transports: ['websocket'], auth: { presenceTimeout: options.timeoutMs } })
+    this.#auth = this.#client.socket.auth
     model.session(this.#session, options.user, options.timeoutMs)
     const { socket } = this.#client
     socket.io.reconnectionDelay(100)
@@ -90,8 +92,9 @@ export class PlainActor {
     const { channel, as, timeoutMs } = this.options
     const { socket } = this.#client
     const { id } = socket
-    const { sessionId, resumed } = this.#client.ready
-    socket.auth = { ...(socket.auth as Record<string, unknown>), sessionId }
+    const { sessionId, attach, resumed } = this.#client.ready
+    let attempt = attach
+    socket.auth = (give: (auth: object) => void) => give({ ...this.#auth, sessionId, attach: ++attempt })
     const joined = this.#joined || as === 'quiet' ? undefined : this.model.joining(this.#session, channel, Date.now())
     while (socket.connected && socket.id === id) {
       try {

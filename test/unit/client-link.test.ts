@@ -33,7 +33,7 @@ class FakeNode {
     io.on('connection', (socket) => {
       node.sockets.push(socket)
       const known = (socket.handshake.auth as HandshakeAuth).sessionId
-      socket.emit('ready', { sessionId: known ?? 'session-1', nodeId, resumed: known !== undefined, presenceTimeout: 30_000, timestamp: 1, limits: DEFAULT_LIMITS })
+      socket.emit('ready', { sessionId: known ?? 'session-1', attach: 7, nodeId, resumed: known !== undefined, presenceTimeout: 30_000, timestamp: 1, limits: DEFAULT_LIMITS })
       socket.onAny((name: string, payload: unknown, ack?: Ack) => {
         if (ack === undefined) return
         const answer = node.answers.get(name)
@@ -152,7 +152,7 @@ describe('a lost connection', () => {
     await eventually('two logins', () => states.length === 5)
     expect(path()).toEqual(['CONNECTING', 'CONNECTED', 'DISCONNECTED', 'CONNECTING', 'CONNECTED'])
     expect(states.at(-1)).toMatchObject({ previousState: 'CONNECTING', operation: 'RECONNECTED', isResumed: true })
-    expect(node.logins[1]).toEqual({ appId: 'dev', userId: 'me', tag: 'phone', token: 'token 2', sessionId: 'session-1' })
+    expect(node.logins[1]).toEqual({ appId: 'dev', userId: 'me', tag: 'phone', token: 'token 2', sessionId: 'session-1', attach: 8 })
   })
 
   test('a read is asked again, a change of unknown outcome is not', async () => {

@@ -37,24 +37,24 @@ describe('credentials', () => {
   const credentials = (options: object) => new Credentials('dev', 'me', checkOptions(options))
 
   test('hold what was given and nothing else', async () => {
-    expect(await credentials({}).auth(undefined, 100)).toEqual({ appId: 'dev', userId: 'me' })
+    expect(await credentials({}).auth({}, 100)).toEqual({ appId: 'dev', userId: 'me' })
     const all = credentials({ presenceTimeout: 2_000, token: 'a' })
     all.begin({ tag: 'phone' })
-    expect(await all.auth('session', 100)).toEqual({ appId: 'dev', userId: 'me', token: 'a', presenceTimeout: 2_000, sessionId: 'session', tag: 'phone' })
+    expect(await all.auth({ sessionId: 'session', attach: 2 }, 100)).toEqual({ appId: 'dev', userId: 'me', token: 'a', presenceTimeout: 2_000, sessionId: 'session', attach: 2, tag: 'phone' })
   })
 
   test('getToken is asked for every attempt, but for the first of a login that brought a token', async () => {
     let asked = 0
     const own = credentials({ getToken: () => Promise.resolve(`got ${++asked}`) })
     own.begin({ token: 'brought' })
-    expect((await own.auth(undefined, 100)).token).toBe('brought')
-    expect((await own.auth(undefined, 100)).token).toBe('got 1')
-    expect((await own.auth(undefined, 100)).token).toBe('got 2')
+    expect((await own.auth({}, 100)).token).toBe('brought')
+    expect((await own.auth({}, 100)).token).toBe('got 1')
+    expect((await own.auth({}, 100)).token).toBe('got 2')
   })
 
   test('a getToken that hangs or gives nothing is an error', async () => {
-    await expect(credentials({ getToken: () => new Promise(() => undefined) }).auth(undefined, 5)).rejects.toMatchObject({ code: 'PRESENCE_OPERATION_TIMEOUT' })
-    await expect(credentials({ getToken: () => Promise.resolve('') }).auth(undefined, 5)).rejects.toMatchObject({ code: 'INVALID_TOKEN' })
+    await expect(credentials({ getToken: () => new Promise(() => undefined) }).auth({}, 5)).rejects.toMatchObject({ code: 'PRESENCE_OPERATION_TIMEOUT' })
+    await expect(credentials({ getToken: () => Promise.resolve('') }).auth({}, 5)).rejects.toMatchObject({ code: 'INVALID_TOKEN' })
   })
 })
 
