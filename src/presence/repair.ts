@@ -127,6 +127,8 @@ async function carryOut(
 
 function settle(presence: NodePresence, membership: LocalMembership, op: Op, result: OpResult): void {
   if (op.kind === 'suspend' || op.kind === 'leave') forget(presence, membership)
+  // One of the channel's two keys is gone: it is asserted by another reconcile.
+  else if (result.status === 'lost') presence.reportDamaged(membership.channel)
   else if (result.status === 'ok' || result.status === 'same') confirm(membership, result)
   else over(presence, membership, result.status === 'stale' ? 'superseded' : 'ended')
 }

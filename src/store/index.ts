@@ -27,6 +27,7 @@ export function createStore(options: StoreOptions): { readonly store: RedisStore
   const commands = connections.commands()
   const subscriber = new Subscriber({
     client: connections.subscriber('subscriber'),
+    renew: (worn) => connections.renewSubscriber(worn, 'subscriber'),
     publish: (channel, message) => commands.spublish(channel, message),
     probeChannel: (partition) => new Keys(partition).probe(options.node),
     partitions: options.partitions,

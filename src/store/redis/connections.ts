@@ -86,6 +86,17 @@ export class Connections {
     return client
   }
 
+  /** Another one for the same use: ioredis has lost its way with this one. */
+  async renewSubscriber(worn: Client, name: string): Promise<Client> {
+    const at = this.#made.indexOf(worn)
+    if (at >= 0) this.#made.splice(at, 1)
+    worn.removeAllListeners('end')
+    worn.disconnect()
+    const client = this.subscriber(name)
+    await client.connect()
+    return client
+  }
+
   /** Rejects when one of them cannot be opened. */
   async open(): Promise<void> {
     try {

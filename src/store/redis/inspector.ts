@@ -45,6 +45,7 @@ export class Inspector {
     const name = `inspector-${randomBytes(6).toString('hex')}`
     this.#subscriber = new Subscriber({
       client: this.#connections.subscriber('subscriber'),
+      renew: (worn) => this.#connections.renewSubscriber(worn, 'subscriber'),
       publish: (channel, message) => this.#client.spublish(channel, message),
       probeChannel: (partition) => new Keys(partition).probe(name),
       partitions,

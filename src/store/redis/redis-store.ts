@@ -147,10 +147,9 @@ export class RedisStore implements PresenceStore {
   async snapshot(channel: Channel): Promise<ChannelSnapshot> {
     const keys = this.#keysOf(channel)
     const id = channelId(channel)
-    const [life, channelLife, version, time, ...rows] = listOf(
-      await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])),
-      'snapshot',
-    )
+    const reply = listOf(await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])), 'snapshot')
+    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
+    const [life, channelLife, version, time, ...rows] = reply
     const members = new Map<string, ReturnType<ChannelSnapshot['members']['get']> & object>()
     for (let i = 0; i + 1 < rows.length; i += 2) {
       const userId = textOf(rows[i], 'snapshot')

@@ -6,12 +6,14 @@ type Listener = (message: string) => void
 
 /** How long a probe may take to come back before the subscriber counts as silent, in milliseconds. */
 const PROBE_TIMEOUT_MS = 2_000
-/** After a connection was made anew: the pause between two tries to hear again, and the try after which it is cut. */
+/** After a connection was made anew: the pause between two tries to hear again, and the try after which it is given up. */
 const RESTORE_PAUSE_MS = 200
-const CUT_AFTER = 20
+const GIVE_UP_AFTER = 20
 
 export interface SubscriberOptions {
   readonly client: Client
+  /** Another client in place of one that does not subscribe any more. */
+  renew(worn: Client): Promise<Client>
   publish(channel: string, message: string): Promise<unknown>
   /** This node's own channel in a partition. */
   probeChannel(partition: number): string
@@ -24,7 +26,8 @@ export interface SubscriberOptions {
  * with a message to oneself; one that stays silent is cut, and ioredis makes it anew and subscribes again.
  */
 export class Subscriber {
-  readonly #topology: Topology
+  #client: Client
+  #topology: Topology
   readonly #listeners = new Map<string, Listener>()
   readonly #probes = new Map<string, () => void>()
   readonly #resets: (() => void)[] = []
@@ -36,8 +39,12 @@ export class Subscriber {
   #closed = false
 
   constructor(private readonly options: SubscriberOptions) {
-    const { client } = options
-    this.#topology = new Topology(client)
+    this.#client = options.client
+    this.#topology = this.#adopt(options.client)
+  }
+
+  #adopt(client: Client): Topology {
+    this.#client = client
     client.on('smessage', (channel: string, message: string) => {
       const listener = this.#listeners.get(channel)
       if (listener !== undefined) listener(message)
@@ -51,11 +58,12 @@ export class Subscriber {
       })
     }
     client.on('close', () => (this.#connection += 1))
+    return new Topology(client)
   }
 
   /** Subscribes to the node's own channel, in a cluster to one on each partition: slots move between servers. */
   async start(): Promise<void> {
-    await Promise.all(this.#topology.eachPartition(this.options.partitions).map((partition) => this.options.client.ssubscribe(this.options.probeChannel(partition))))
+    await Promise.all(this.#topology.eachPartition(this.options.partitions).map((partition) => this.#client.ssubscribe(this.options.probeChannel(partition))))
     this.#started = true
   }
 
@@ -72,7 +80,7 @@ export class Subscriber {
   async subscribe(channel: string, listener: Listener): Promise<() => void> {
     this.#listeners.set(channel, listener)
     try {
-      await this.options.client.ssubscribe(channel)
+      await this.#client.ssubscribe(channel)
     } catch (error) {
       this.#listeners.delete(channel)
       throw error
@@ -80,7 +88,7 @@ export class Subscriber {
     return () => {
       if (this.#listeners.get(channel) !== listener) return
       this.#listeners.delete(channel)
-      this.options.client.sunsubscribe(channel).catch((error: unknown) => this.options.log.debug({ err: error }, 'sunsubscribe'))
+      this.#client.sunsubscribe(channel).catch((error: unknown) => this.options.log.debug({ err: error }, 'sunsubscribe'))
     }
   }
 
@@ -99,7 +107,7 @@ export class Subscriber {
       await this.options.publish(this.options.probeChannel(this.#topology.probed(partition)), token)
       await back.catch((error: unknown) => {
         // One that is just being made anew is left alone, and so is one that was not there when the probe was sent.
-        const same = connection === this.#connection && this.options.client.status === 'ready'
+        const same = connection === this.#connection && this.#client.status === 'ready'
         if (same && !this.#closed && !this.#restoring) this.#silent()
         throw error
       })
@@ -112,7 +120,7 @@ export class Subscriber {
   /** One server: its connection is cut, and made anew. In a cluster the others are well: subscribing again may be all. */
   #silent(): void {
     if (this.#topology.isCluster) void this.#restored()
-    else this.options.client.disconnect(true)
+    else this.#client.disconnect(true)
   }
 
   close(): void {
@@ -123,7 +131,7 @@ export class Subscriber {
   /**
    * The client subscribes again by itself, without saying when that is done, and forgets it at times. So it is asked for
    * once more, until a probe of each partition's channel comes back: from then on nothing is lost any more, and what was
-   * lost before is to be fetched. In a failover that takes as long as it takes; a connection that stays silent is cut.
+   * lost before is to be fetched. In a failover that takes as long as it takes; a client that stays silent is replaced.
    */
   async #restored(): Promise<void> {
     if (!this.#started || this.#restoring || this.#closed) return
@@ -136,15 +144,23 @@ export class Subscriber {
         await Promise.all(partitions.map((partition) => this.probe(partition)))
         break
       } catch (error) {
-        if (attempt % CUT_AFTER === 0 && this.options.client.status === 'ready') {
-          this.options.log.warn({ err: error }, 'could not subscribe again')
-          this.options.client.disconnect(true)
-        }
+        if (attempt % GIVE_UP_AFTER === 0) await this.#renew(error)
         await new Promise<void>((resolve) => setTimeout(resolve, RESTORE_PAUSE_MS).unref())
       }
     }
     this.#restoring = false
     if (!this.#closed) for (const listener of this.#resets) listener()
+  }
+
+  async #renew(reason: unknown): Promise<void> {
+    this.options.log.warn({ err: reason }, 'could not subscribe again; with another connection')
+    const worn = this.#client
+    worn.removeAllListeners('smessage')
+    try {
+      this.#topology = this.#adopt(await this.options.renew(worn))
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'no other connection either')
+    }
   }
 }
 

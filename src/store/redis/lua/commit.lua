@@ -290,6 +290,7 @@ for i = at, #ARGV, OP do
   if ch and ch.lost then
     if op.kind == 'expire' and now >= hold then notDue(op) end
     if op.kind == 'orphan' then redis.call('SREM', owned[op.states], membership(op)) end
+    if op.kind == 'suspend' or op.kind == 'leave' then redis.call('SREM', ownedKey, membership(op)) end
     reply[#reply + 1] = result('lost', ch)
   else
     if ch then
