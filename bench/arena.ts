@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
 
 import { RedisServer } from './lib/redis.js'
 import type { ServerNode } from './lib/server-node.js'
@@ -21,7 +20,7 @@ export interface ArenaOptions {
   readonly scale: number
   /** Whether every call to Redis is counted. */
   readonly counting: boolean
-  /** Where profiles of the measured stretch go, a file a server; null for none. */
+  /** What the names of the profiles of the measured stretch begin with, a file a server; null for none. */
   readonly profileTo: string | null
 }
 
@@ -100,7 +99,7 @@ export class Arena {
     const { profileTo } = this.options
     if (profileTo === null) return
     for (const [index, node] of this.nodes.entries()) {
-      await writeFile(path.join(profileTo, `${this.peer.name}-${index + 1}.cpuprofile`), await node.takeProfile())
+      await writeFile(`${profileTo}-${this.peer.name}-${index + 1}.cpuprofile`, await node.takeProfile())
     }
   }
 }

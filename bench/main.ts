@@ -1,5 +1,6 @@
 // The bench: Rollcall and its peers in the same run, in turn, in several rounds. See docs/bench.md.
 import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { Results } from './lib/figures.js'
@@ -43,7 +44,7 @@ async function bench(options: Options): Promise<Report> {
 
 /** A run that fails leaves a gap in the figures, and the others go on. */
 async function attempt(options: Options, scenario: Scenario, peer: PeerName, counting: boolean, keep: (figures: Readonly<Record<string, number>>) => void): Promise<void> {
-  const task: Task = { scenario: scenario.name, peer, scale: options.scale, counting, profileTo: counting ? null : options.profile }
+  const task: Task = { scenario: scenario.name, peer, scale: options.scale, counting, profileTo: counting || options.profile === null ? null : path.join(options.profile, scenario.name) }
   try {
     const figures = await inOwnProcess(ENTRY, task)
     keep(figures)
