@@ -11,11 +11,19 @@ const CATCH_UP_MS = 5_000
 const RETRY_MS = 100
 const RETRY_MAX_MS = 2_000
 
+interface Look {
+  readonly snapshot: ChannelSnapshot
+  /** How many of the waiting events the snapshot covers. */
+  readonly covered: number
+}
+
 /** What a feed needs of the node. */
 export interface FeedContext {
   readonly store: PresenceStore
   /** Puts members back that the store lost; resolves when that is done or was seen to be needless. */
   putBack(channel: Channel, members: readonly Member[], asOf: number): Promise<void>
+  /** The channel's data was found damaged: what this node has in there is asserted. */
+  onDamaged(channel: Channel): void
   /** Whether the partition's heartbeat is recent enough to vouch for the feed. */
   inService(partition: number): boolean
   onBatch(feed: ChannelFeed, batch: ChangeBatch, effects: readonly Effect[]): void
@@ -112,15 +120,20 @@ export class ChannelFeed implements Feed {
 
   /** Compares with what the audit saw. A difference that lasts over two looks is one that no event will repair. */
   inspect(life: string, row: AuditRow): void {
-    if (this.#closed || this.#waiting !== null || row === 'damaged') return
+    if (this.#closed || this.#waiting !== null) return
     const { members, version } = this.#replica
+    if (row === 'damaged') return this.#suspect(true, { behind: false })
     const lostChannel = life === this.#replica.life && this.#channelLife !== '' && members.size > 0 && row?.channelLife !== this.#channelLife
     const differs = row === null ? members.size > 0 : row.version > version || (row.version === version && row.occupancy !== members.size)
-    this.#suspicion = life !== this.#replica.life || lostChannel || differs ? this.#suspicion + 1 : 0
+    // A whole channel that vanished from a feed in step was lost and is put back; a lost event only has to be fetched.
+    this.#suspect(life !== this.#replica.life || lostChannel || differs, { behind: !lostChannel })
+  }
+
+  #suspect(isWrong: boolean, options: { readonly behind: boolean }): void {
+    this.#suspicion = isWrong ? this.#suspicion + 1 : 0
     if (this.#suspicion < 2) return
     this.#suspicion = 0
-    // A whole channel that vanished from a feed in step was lost and is put back; a lost event only has to be fetched.
-    this.resync({ behind: !lostChannel })
+    this.resync(options)
   }
 
   close(): void {
@@ -133,17 +146,14 @@ export class ChannelFeed implements Feed {
     const unsubscribe = await this.context.store.subscribe(this.channel, (event) => this.#receive(event))
     if (this.#closed) unsubscribe()
     else this.#unsubscribe = unsubscribe
-    const { snapshot, covered } = await this.#look()
-    this.#takeOver(snapshot)
-    this.#hydrated = true
-    this.#drain(covered)
+    await this.#fetchUntilDone(CATCH_UP_MS)
   }
 
   /**
-   * The channel as it is, and how many of the waiting events it covers: whatever came before it was asked for was published
-   * before it was read. One of an earlier life, that came late, would fit no replica ever.
+   * The channel as it is. Whatever came before it was asked for was published before it was read, so it is covered; one of
+   * an earlier life, that came late, would fit no replica ever.
    */
-  async #look(): Promise<{ readonly snapshot: ChannelSnapshot; readonly covered: number }> {
+  async #look(): Promise<Look> {
     const covered = this.#waiting?.length ?? 0
     return { snapshot: await this.context.store.snapshot(this.channel), covered }
   }
@@ -185,12 +195,15 @@ export class ChannelFeed implements Feed {
     void this.#fetchUntilDone()
   }
 
-  async #fetchUntilDone(): Promise<void> {
+  /** @param patienceMs after which it rejects with what the last try did */
+  async #fetchUntilDone(patienceMs = Infinity): Promise<void> {
+    const since = performance.now()
     for (let pause = RETRY_MS; !this.#closed; pause = Math.min(pause * 2, RETRY_MAX_MS)) {
       try {
         await this.#fetchOnce()
         return
       } catch (error) {
+        if (performance.now() - since + pause > patienceMs) throw error
         this.context.onTrouble(error, this.channel)
         await new Promise<void>((resolve) => setTimeout(resolve, pause * (0.5 + Math.random() / 2)).unref())
       }
@@ -198,22 +211,34 @@ export class ChannelFeed implements Feed {
   }
 
   async #fetchOnce(): Promise<void> {
-    const { store } = this.context
-    let look = await this.#look()
-    if (this.#hydrated && this.#lostSince(look.snapshot)) {
-      // What was published before is here after this: whoever left before the loss is not put back.
-      await store.probe(this.partition)
-      this.#settleOldEvents()
-      const left = this.#leftSince()
-      const missing = [...this.#replica.members.values()].filter((member) => !left.has(member.userId))
-      await this.context.putBack(this.channel, missing, this.#replica.version)
-      look = await this.#look()
+    const { snapshot, covered } = await this.#whole()
+    this.#takeOver(snapshot)
+    if (this.#hydrated) {
+      this.context.onRebase()
+      this.context.onReplaced(this)
     }
-    this.#takeOver(look.snapshot)
     this.#hydrated = true
-    this.context.onRebase()
-    this.context.onReplaced(this)
-    this.#drain(look.covered)
+    this.#drain(covered)
+  }
+
+  /** The channel as it is, after what the store lost of it was put back: from the replica, or from what is left. */
+  async #whole(): Promise<Look> {
+    const look = await this.#look()
+    const { damaged, members, version } = look.snapshot
+    if (!damaged && !this.#lostSince(look.snapshot)) return look
+    if (damaged) this.context.onDamaged(this.channel)
+    if (this.#hydrated) {
+      // What was published before is here after this: whoever left before the loss is not put back.
+      await this.context.store.probe(this.partition)
+      this.#settleOldEvents()
+    }
+    const known = this.#hydrated ? this.#replica : { members, version }
+    const left = this.#leftSince()
+    const missing = [...known.members.values()].filter((member) => !left.has(member.userId))
+    await this.context.putBack(this.channel, missing, known.version)
+    const again = await this.#look()
+    if (again.snapshot.damaged) throw new Error('the channel lacks data that nobody has put back yet')
+    return again
   }
 
   /** The store lost the channel (or all) since the replica stood: views stay, what it lacks is put back. */

@@ -30,6 +30,7 @@ export class ChannelFeeds implements Feeds {
       store: presence.store,
       inService: (partition) => presence.inService(partition),
       putBack: (channel, members, asOf) => this.#putBack(channel, members, asOf, placeholderMs),
+      onDamaged: (channel) => presence.reportDamaged(channel),
       onBatch: (feed, batch, effects) => {
         for (const effect of effects) metrics.changes.inc({ kind: effect.kind })
         this.#listener?.onBatch(feed, batch, effects)

@@ -176,6 +176,8 @@ export interface ChannelSnapshot {
   readonly version: number
   readonly members: ReadonlyMap<string, Member & { readonly revision: number }>
   readonly time: number
+  /** One of the channel's two keys is gone, and this is what is left: assert or put back what is known. */
+  readonly damaged: boolean
 }
 
 /** What one script published of one channel. */

@@ -16,7 +16,7 @@ test('an event of an earlier life that comes late is looked into once, and what 
   const ada = await connectPlain(scope, 'ada', cluster.a)
   await ada.must('subscribe', { channelName, channelType, withPresence: true })
   const { log } = ada.watcher(channelName)
-  await log.until('the SNAPSHOT', () => log.events.some(({ eventType }) => eventType === 'SNAPSHOT'))
+  await log.until('the SNAPSHOT', () => log.events.find(({ eventType }) => eventType === 'SNAPSHOT'))
 
   const id = `dev:${channelType}:${channelName}`
   const at = Date.now()
@@ -26,6 +26,6 @@ test('an event of an earlier life that comes late is looked into once, and what 
 
   const bob = await connectPlain(scope, 'bob', cluster.b)
   await bob.must('subscribe', { channelName, channelType })
-  await log.until('the join of bob', () => log.events.some(({ eventType, publisher }) => eventType === 'REMOTE_JOIN' && publisher === 'bob'))
+  await log.until('the join of bob', () => log.events.find(({ eventType, publisher }) => eventType === 'REMOTE_JOIN' && publisher === 'bob'))
   expect(log.events.map(({ eventType }) => eventType)).toEqual(['SNAPSHOT', 'SNAPSHOT', 'REMOTE_JOIN'])
 })

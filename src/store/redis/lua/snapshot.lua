@@ -1,7 +1,8 @@
 -- Everything of one channel, as of one version.
 --
 -- KEYS  1 clock, 2 members, 3 sessions
--- reply {life, channel life ('' while the channel is empty), version, time (ms), user, record, user, record...}
+-- reply {life, channel life ('' while the channel is empty), version, time (ms), '1' when one of its two keys is gone and
+--       somebody may put that back, user, record, user, record...}
 -- An empty channel stands at the partition's clock: whatever comes is newer.
 -- {} while no heartbeat has looked at this server yet: it may lack writes of the life that it names, or all of them.
 
@@ -9,14 +10,28 @@ local c = redis.call('HMGET', KEYS[1], 'life', 'now', 'replid')
 if c[3] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') then return {} end
 local t = redis.call('TIME')
 local time = string.format('%.0f', tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000))
-local reply = {c[1] or '', '', c[2] or '0', time}
+local reply = {c[1], '', c[2], time, '0'}
+
+local sessionsLife = redis.call('HGET', KEYS[3], '')
+local function vouched() -- by a node that knows the members, and will assert them
+  for _, list in ipairs(redis.call('HVALS', KEYS[3])) do
+    for holder in string.gmatch(list, '[^,;]+,%d+,%d+,([^;]+)') do
+      if holder ~= '-' and holder ~= '~' then return true end
+    end
+  end
+  return false
+end
+
 local members = redis.call('HGETALL', KEYS[2])
+local channelLife = false
 for i = 1, #members, 2 do
   if members[i] == '' then
-    reply[2], reply[3] = string.match(members[i + 1], '^(%S+) (%d+)$')
+    channelLife, reply[3] = string.match(members[i + 1], '^(%S+) (%d+)$')
+    reply[2] = channelLife
   else
     reply[#reply + 1] = members[i]
     reply[#reply + 1] = members[i + 1]
   end
 end
+if channelLife ~= sessionsLife and (#members > 0 or vouched()) then reply[5] = '1' end
 return reply
