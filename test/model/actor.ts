@@ -296,6 +296,8 @@ export class Actor {
     if (!this.#beginsAnew && at >= this.#endsFrom) this.#expired()
     this.#beginsAnew = false
     this.#loggedIn = false
+    // It does not hear of what happens from here on.
+    for (const channel of this.#places()) this.#turn(channel)
     this.#wanted.clear()
     this.#unsure.clear()
   }

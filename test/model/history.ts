@@ -114,6 +114,8 @@ class History {
           await this.#pair(this.#actors.filter(({ user }) => user === actor.user), channel)
           return
         case 'cut':
+          // Its goodbye may still be under way.
+          if (!actor.loggedIn) return
           actor.cut(Date.now())
           link.cut()
           await elapse(ms)
