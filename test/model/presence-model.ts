@@ -40,6 +40,9 @@ interface Place {
   readonly murky: At[]
 }
 
+/** A grace that ran out may be ended so much later: after another session of the user has left, it is the one that is told. */
+const SWEPT_LATE_MS = 3_000
+
 /** A span in which a user need not be in a channel. */
 export interface Window {
   readonly from: At
@@ -176,9 +179,10 @@ export class PresenceModel {
         // A leave that was asked for earlier may have been carried out only now: its client had no connection.
         const asked = place.claims.filter(({ endAsked, endAcked }) => endAsked <= until && endAcked >= from).length
         // A time-out is an end that nobody asked for.
-        const expired = place.claims.flatMap(({ session }) => this.#expiries(session)).filter((at) => at >= from && at <= until).length
-        const ends = murky ? Infinity : asked + expired
-        windows.push({ from, until, ends, timeouts: murky ? Infinity : expired, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
+        const expiries = place.claims.flatMap(({ session }) => this.#expiries(session)).filter((at) => at <= until)
+        const ends = murky ? Infinity : asked + expiries.filter((at) => at >= from).length
+        const timeouts = murky ? Infinity : expiries.filter((at) => at >= from - SWEPT_LATE_MS).length
+        windows.push({ from, until, ends, timeouts, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
       }
       from = span.until
     }
