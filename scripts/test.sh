@@ -59,10 +59,5 @@ jest() {
   NODE_OPTIONS="${NODE_OPTIONS:+$NODE_OPTIONS }--experimental-vm-modules --disable-warning=ExperimentalWarning" \
     node node_modules/jest/bin/jest.js "$@"
 }
-# Real processes on a busy machine: a file that failed is run once more, alone with the others that did. What fails twice
-# is no accident. Both summaries stay in the output.
-if ! jest "$@"; then
-  say 'Some files failed. Once more, those alone:'
-  jest --onlyFailures "$@" || exit 1
-fi
+jest "$@" || exit 1
 [ -z "$failed" ] || die "The tests passed, but not:$failed (see above)."
