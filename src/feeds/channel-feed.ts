@@ -20,8 +20,11 @@ interface Look {
 /** What a feed needs of the node. */
 export interface FeedContext {
   readonly store: PresenceStore
-  /** Puts members back that the store lost; resolves when that is done or was seen to be needless. */
-  putBack(channel: Channel, members: readonly Member[], asOf: number): Promise<void>
+  /**
+   * Puts members back that the store lost; resolves when that is done or was seen to be needless. Rejects when somebody
+   * has ended there since `seen`, or the partition has begun another life: what is missing is to be looked at again.
+   */
+  putBack(channel: Channel, members: readonly Member[], asOf: number, seen: Position): Promise<void>
   /** The channel's data was found damaged: what this node has in there is asserted. */
   onDamaged(channel: Channel): void
   /** Whether the partition's heartbeat is recent enough to vouch for the feed. */
@@ -47,6 +50,8 @@ export class ChannelFeed implements Feed {
   #channelLife = ''
   /** Events that wait for a fetch that is under way; null while the feed is in step. */
   #waiting: ChannelEvent[] | null = []
+  /** Who ended, and did not begin again, in what waits or has waited for the fetch that is under way. */
+  readonly #left = new Set<string>()
   /** Events may have been lost, so another life of the channel may be one that ended and began again in the meantime. */
   #behind = false
   #history: Missed[] = []
@@ -161,7 +166,15 @@ export class ChannelFeed implements Feed {
   #receive(event: ChannelEvent): void {
     if (this.#closed) return
     if (this.#waiting === null) this.#apply(event)
-    else this.#waiting.push(event)
+    else this.#wait(this.#waiting, event)
+  }
+
+  #wait(waiting: ChannelEvent[], event: ChannelEvent): void {
+    waiting.push(event)
+    for (const change of event.changes) {
+      if (change.kind === 'leave' || change.kind === 'timeout') this.#left.add(change.userId)
+      else this.#left.delete(change.userId)
+    }
   }
 
   #apply(event: ChannelEvent): void {
@@ -191,7 +204,7 @@ export class ChannelFeed implements Feed {
 
   #fetch(event: ChannelEvent): void {
     this.context.onGap()
-    this.#waiting = [event]
+    this.#wait((this.#waiting = []), event)
     void this.#fetchUntilDone()
   }
 
@@ -226,16 +239,15 @@ export class ChannelFeed implements Feed {
     const look = await this.#look()
     const { damaged, members, version } = look.snapshot
     if (!damaged && !this.#lostSince(look.snapshot)) return look
-    if (damaged) this.context.onDamaged(this.channel)
+    this.context.onDamaged(this.channel)
     if (this.#hydrated) {
       // What was published before is here after this: whoever left before the loss is not put back.
       await this.context.store.probe(this.partition)
       this.#settleOldEvents()
     }
     const known = this.#hydrated ? this.#replica : { members, version }
-    const left = this.#leftSince()
-    const missing = [...known.members.values()].filter((member) => !left.has(member.userId))
-    await this.context.putBack(this.channel, missing, known.version)
+    const missing = [...known.members.values()].filter(({ userId }) => !this.#left.has(userId))
+    await this.context.putBack(this.channel, missing, known.version, look.snapshot)
     const again = await this.#look()
     if (again.snapshot.damaged) throw new Error('the channel lacks data that nobody has put back yet')
     return again
@@ -262,17 +274,6 @@ export class ChannelFeed implements Feed {
     })
   }
 
-  #leftSince(): ReadonlySet<string> {
-    const left = new Set<string>()
-    for (const event of this.#waiting ?? []) {
-      for (const change of event.changes) {
-        if (change.kind === 'leave' || change.kind === 'timeout') left.add(change.userId)
-        else left.delete(change.userId)
-      }
-    }
-    return left
-  }
-
   #takeOver(snapshot: ChannelSnapshot): void {
     this.#replica.replace(snapshot)
     this.#channelLife = snapshot.channelLife
@@ -287,6 +288,7 @@ export class ChannelFeed implements Feed {
   #drain(covered: number): void {
     const waiting = this.#waiting?.slice(covered) ?? []
     this.#waiting = null
+    this.#left.clear()
     for (const event of waiting) this.#receive(event)
   }
 

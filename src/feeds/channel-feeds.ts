@@ -2,7 +2,7 @@ import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { NodePresence } from '../presence/node-presence.js'
-import { channelId, type Channel } from '../presence/types.js'
+import { channelId, type Channel, type Op } from '../presence/types.js'
 import type { Member } from '../replica/replica.js'
 import { ChannelFeed, type FeedContext } from './channel-feed.js'
 import type { Feed, FeedListener, Feeds } from './types.js'
@@ -29,7 +29,13 @@ export class ChannelFeeds implements Feeds {
     this.#context = {
       store: presence.store,
       inService: (partition) => presence.inService(partition),
-      putBack: (channel, members, asOf) => this.#putBack(channel, members, asOf, placeholderMs),
+      putBack: async (channel, members, asOf, seen) => {
+        const lane = presence.lanes[presence.store.partitionOf(channel)]
+        if (lane === undefined) return
+        const placeholder = ({ userId, joinedAt, states }: Member): Op => ({ kind: 'placeholder', channel, userId, timeoutMs: placeholderMs, seen: seen.version, known: { revision: asOf, joinedAt, states } })
+        const results = await Promise.all(members.map((member) => lane.submit(placeholder(member), () => lane.life === seen.life)))
+        if (results.some(({ status }) => status === 'conflict')) throw new Error('somebody left while members were being put back')
+      },
       onDamaged: (channel) => presence.reportDamaged(channel),
       onBatch: (feed, batch, effects) => {
         for (const effect of effects) metrics.changes.inc({ kind: effect.kind })
@@ -108,14 +114,6 @@ export class ChannelFeeds implements Feeds {
     feed.close()
     this.#lingering.delete(feed)
     if (this.#feeds.get(id) === feed) this.#feeds.delete(id)
-  }
-
-  async #putBack(channel: Channel, members: readonly Member[], asOf: number, timeoutMs: number): Promise<void> {
-    const lane = this.presence.lanes[this.presence.store.partitionOf(channel)]
-    if (lane === undefined || members.length === 0) return
-    await Promise.all(
-      members.map(({ userId, joinedAt, states }) => lane.submit({ kind: 'placeholder', channel, userId, timeoutMs, known: { revision: asOf, joinedAt, states } })),
-    )
   }
 
   /** The subscriber was cut: what was published meanwhile is lost. A few at a time, for Redis may just be coming back. */

@@ -20,6 +20,9 @@ export class NotExecutedError extends Error {
   override readonly name = 'NotExecutedError'
 }
 
+/** Nobody waited for it any more when it could have been sent. */
+export class UnwantedError extends NotExecutedError {}
+
 /** Nobody knows whether the operation was executed; reconcile has the last word. */
 export class OutcomeUnknownError extends Error {
   override readonly name = 'OutcomeUnknownError'

@@ -1,6 +1,6 @@
 import type { Counters, Log } from './instruments.js'
 import type { LaneHooks, LaneOptions, ReconcileReason } from './lane-hooks.js'
-import { BATCH_MAX, batches, NotExecutedError, OutcomeUnknownError } from './batches.js'
+import { BATCH_MAX, batches, NotExecutedError, OutcomeUnknownError, UnwantedError } from './batches.js'
 import { StoreRefusedError, UnknownOutcomeError, type PresenceStore } from './store.js'
 import type { BeatReply, Op, OpResult } from './types.js'
 
@@ -257,7 +257,7 @@ export class Lane {
   /** The first batch of the queue. */
   #take(): Waiting[] {
     const unwanted = this.#queue.filter(({ wanted }) => !wanted())
-    for (const waiting of unwanted) waiting.reject(this.#giveUp(waiting, new Error('nobody waits for it any more')))
+    for (const waiting of unwanted) waiting.reject(new UnwantedError('nobody waits for it any more'))
     if (unwanted.length > 0) this.#queue = this.#queue.filter((waiting) => !unwanted.includes(waiting))
     const [first = []] = batches(this.#queue.slice(0, BATCH_MAX).map((waiting) => waiting.op))
     return this.#queue.splice(0, first.length)

@@ -54,8 +54,11 @@ export type Op =
       readonly timeoutMs: number
       readonly known?: MemberRecord
     })
-  /** Put back a member that a feed has and the store lost, due like a dead node's. Does nothing to a member that is there. */
-  | { readonly kind: 'placeholder'; readonly channel: Channel; readonly userId: string; readonly timeoutMs: number; readonly known: MemberRecord }
+  /**
+   * Put back a member that a feed has and the store lost, due like a dead node's. Does nothing to a member that is there.
+   * `conflict` when somebody has ended in the channel since the version that the feed has `seen`.
+   */
+  | { readonly kind: 'placeholder'; readonly channel: Channel; readonly userId: string; readonly timeoutMs: number; readonly seen: number; readonly known: MemberRecord }
   | (Membership & { readonly kind: 'leave'; readonly attach: Attach })
   /** The connection is gone, the session may come back: due after `timeoutMs`. */
   | (Membership & { readonly kind: 'suspend'; readonly attach: Attach; readonly timeoutMs: number })

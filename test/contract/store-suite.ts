@@ -228,7 +228,7 @@ export function storeSuite(setup: Setup): void {
       await b.beat({ seal: true })
       const ear = await Ear.on(b.store, lobby)
       const known = { revision: 5, joinedAt: 1_000, states: states({ mood: 'kept' }) }
-      await b.do({ kind: 'placeholder', channel: lobby, userId: 'ann', timeoutMs: 60_000, known })
+      await b.do({ kind: 'placeholder', channel: lobby, userId: 'ann', timeoutMs: 60_000, seen: b.clock, known })
       await a.do({ ...of(lobby, 'ann'), kind: 'assert', attach: 1, timeoutMs: 1_000, known: { ...known, revision: 4, states: states({ mood: 'older' }) } })
       expect((await a.store.member(lobby, 'ann'))?.states).toEqual(states({ mood: 'kept' }))
       expect(await a.store.sessions(a.partition, [of(lobby, 'ann')])).toEqual([[{ session: 'session-of-ann', attach: 1, timeoutMs: 1_000, node: 'a' }]])
@@ -249,6 +249,35 @@ export function storeSuite(setup: Setup): void {
       const [row] = (await a.store.audit(a.partition, { channels: [lobby], app: 'test', users: ['ann'], renew: false })).rows
       expect(row).toMatchObject({ occupancy: 1 })
       expect(row !== null && row !== 'damaged' && row?.channelLife).not.toBe(joined.channelLife)
+    })
+
+    test('nobody is put back into a channel, or one that is empty by now, in which somebody ended since it was looked at', async () => {
+      const { a } = await cluster('a')
+      await a.join(lobby, 'ann')
+      await a.join(lobby, 'bob')
+      const placeholder = { kind: 'placeholder', channel: lobby, timeoutMs: 60_000, known: { revision: 5, joinedAt: 1_000, states: states({}) } } as const
+      const looked = await a.store.snapshot(lobby)
+      await a.do({ ...of(lobby, 'bob'), kind: 'leave', attach: 1 })
+      expect(first(await a.do({ ...placeholder, userId: 'bob', seen: looked.version })).status).toBe('conflict')
+      const again = await a.store.snapshot(lobby)
+      await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })
+      expect(first(await a.do({ ...placeholder, userId: 'ann', seen: again.version })).status).toBe('conflict')
+      const empty = await a.store.snapshot(lobby)
+      expect(first(await a.do({ ...placeholder, userId: 'eve', seen: empty.version })).status).toBe('ok')
+    })
+
+    test('in a channel that was repaired just now a leave waits, for another tab may not have been put back yet', async () => {
+      const { a } = await cluster('a')
+      const { member } = await a.join(lobby, 'ann', { session: 'tab-1' })
+      await a.join(lobby, 'ann', { session: 'tab-2' })
+      await running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
+      const tab = (session: string) => ({ channel: lobby, userId: 'ann', session, attach: 1 })
+      await a.do({ ...tab('tab-1'), kind: 'assert', timeoutMs: 1_000, ...(member && { known: member }) })
+      await a.do({ ...tab('tab-1'), kind: 'leave' })
+      expect(await a.store.member(lobby, 'ann')).not.toBeNull()
+      await a.do({ ...tab('tab-2'), kind: 'assert', timeoutMs: 1_000, ...(member && { known: member }) })
+      expect((await whenDue(a, { channel: lobby, userId: 'ann', session: 'tab-1', kind: 'expire' })).status).toBe('ok')
+      expect(await a.store.member(lobby, 'ann')).not.toBeNull()
     })
 
     test('deadlines that were lost are noticed by a heartbeat, and whoever is away gets another one', async () => {

@@ -96,7 +96,7 @@ export function encodeOps(keys: Keys, ops: readonly Op[], owners: readonly strin
       channel,
       op.userId,
       'session' in op ? op.session : '?',
-      'attach' in op && op.attach !== null ? String(op.attach) : '',
+      op.kind === 'placeholder' ? String(op.seen) : 'attach' in op && op.attach !== null ? String(op.attach) : '',
       'timeoutMs' in op ? String(op.timeoutMs * 1000) : '0',
       String(op.kind === 'state' ? op.base : (known?.revision ?? 0)),
       String(known?.joinedAt ?? 0),

@@ -14,7 +14,7 @@ local reply = {redis.call('HGET', KEYS[1], 'life') or '', absent}
 for i = 1, count do
   local members, sessions = KEYS[2 * i], KEYS[2 * i + 1]
   local m, s = redis.call('HGET', members, ''), redis.call('HGET', sessions, '')
-  local life, version = string.match(m or '', '^(%S+) (%d+)$')
+  local life, version = string.match(m or '', '^(%S+) (%d+)')
   if not m and not s and redis.call('EXISTS', members, sessions) == 0 then
     reply[i + 2] = {}
   elseif not life or life ~= s then

@@ -19,7 +19,7 @@ local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: 
 local function text(n) return string.format('%.0f', n) end
 
 -- 1. May this batch be executed at all?
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied')
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 if c[1] ~= life or c[4] ~= replid then return {'life'} end
 if tonumber(redis.call('ZSCORE', leasesKey, node) or 0) <= 0 then return {'lease'} end
@@ -28,7 +28,7 @@ if number <= tonumber(c[7] or 0) then return {'number'} end
 local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local step = math.max(0, time - tonumber(c[3]))
-local now, hold, fresh, dues = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0)
+local now, hold, fresh, dues, emptied = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0), tonumber(c[9] or 0)
 if step > 1.5 * period then -- Redis stood still, or its clock jumped: nobody's deadline runs out because of that
   step = 1.5 * period
   hold = math.max(hold, now + step + 2 * period)
@@ -47,11 +47,11 @@ local channels, order = {}, {}
 local function channelAt(index)
   local ch = channels[index]
   if ch then return ch end
-  ch = {members = KEYS[index], sessions = KEYS[index + 1], events = KEYS[index + 2], users = {}, changes = {}, version = 0}
+  ch = {members = KEYS[index], sessions = KEYS[index + 1], events = KEYS[index + 2], users = {}, changes = {}, version = 0, ended = 0, fresh = 0}
   local m, s = redis.call('HGET', ch.members, ''), redis.call('HGET', ch.sessions, '')
   if m and s then
-    local itsLife, version = string.match(m, '^(%S+) (%d+)$')
-    ch.life, ch.version, ch.lost = itsLife, tonumber(version), itsLife ~= s
+    local itsLife, version, ended, freshUntil = string.match(m, '^(%S+) (%d+) (%d+) (%d+)$')
+    ch.life, ch.version, ch.ended, ch.fresh, ch.lost = itsLife, tonumber(version), tonumber(ended), tonumber(freshUntil), itsLife ~= s
   elseif m or s or redis.call('EXISTS', ch.members, ch.sessions) > 0 then
     ch.lost = true
   end
@@ -146,7 +146,7 @@ local function drop(ch, op, entry, kind) -- a session ends; the last one takes t
   if op.u.count > 0 or not op.u.revision then return end
   op.u.revision, op.u.joined, op.u.states = nil, nil, nil
   if op.where then redis.call('HDEL', op.where, op.channel) end
-  change(ch, kind, op.user)
+  ch.ended = change(ch, kind, op.user)
 end
 
 local act = {}
@@ -181,6 +181,8 @@ function act.placeholder(ch, op)
     merge(ch, op)
     return result('same', ch)
   end
+  -- Somebody has gone of whom the feed may not have heard.
+  if math.max(ch.ended, ch.life and 0 or emptied) > op.attach then return result('conflict', ch) end
   renew(ch)
   op.u.sessions['?'], op.u.count = {attach = 0, timeout = op.timeout}, op.u.count + 1
   makeDue(op, op.u.sessions['?'], now + op.timeout, DUE)
@@ -191,10 +193,11 @@ end
 function act.leave(ch, op)
   if not op.entry then return result('missing', ch) end
   if op.entry.attach > op.attach then return result('stale', ch) end
-  if now < fresh and op.u.count == 1 then -- a new life: another tab of the member may not be asserted yet
+  local settled = math.max(fresh, ch.fresh)
+  if now < settled and op.u.count == 1 then -- data is being put back: another tab of the member may not be asserted yet
     letGo(op, op.entry)
     op.entry.attach, op.u.dirty = op.attach, true
-    makeDue(op, op.entry, fresh, LEAVING)
+    makeDue(op, op.entry, settled, LEAVING)
   else
     drop(ch, op, op.entry, 'leave')
   end
@@ -285,7 +288,7 @@ for i = at, #ARGV, OP do
   local ch = index > 0 and channels[index] or nil
   if ch and ch.lost and REPAIRS[op.kind] then -- what is left of it vouches for nothing: begin anew
     redis.call('DEL', ch.members, ch.sessions)
-    ch.lost, ch.life, ch.version, ch.previous = false, nil, 0, 0
+    ch.lost, ch.life, ch.version, ch.previous, ch.ended, ch.fresh = false, nil, 0, 0, 0, now + 2 * period
   end
   if ch and ch.lost then
     if op.kind == 'expire' and now >= hold then notDue(op) end
@@ -322,8 +325,9 @@ for _, ch in ipairs(order) do
     renew(ch)
     if redis.call('HLEN', ch.members) - redis.call('HEXISTS', ch.members, '') == 0 then
       redis.call('DEL', ch.members, ch.sessions)
+      emptied = ch.version
     else
-      redis.call('HSET', ch.members, '', ch.life .. ' ' .. text(ch.version))
+      redis.call('HSET', ch.members, '', table.concat({ch.life, text(ch.version), text(ch.ended), text(ch.fresh)}, ' '))
       redis.call('HSET', ch.sessions, '', ch.life)
       redis.call('EXPIRE', ch.members, ttl, 'NX')
       redis.call('EXPIRE', ch.sessions, ttl, 'NX')
@@ -335,7 +339,7 @@ for _, ch in ipairs(order) do
 end
 if grewDue then redis.call('EXPIRE', dueKey, ttl, 'NX') end
 if grewOwned then redis.call('EXPIRE', ownedKey, ttl, 'NX') end
-redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'due', text(dues),
+redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'due', text(dues), 'emptied', text(emptied),
   'number:' .. node, ARGV[2])
 reply[2] = text(now)
 return reply

@@ -26,7 +26,7 @@ local members = redis.call('HGETALL', KEYS[2])
 local channelLife = false
 for i = 1, #members, 2 do
   if members[i] == '' then
-    channelLife, reply[3] = string.match(members[i + 1], '^(%S+) (%d+)$')
+    channelLife, reply[3] = string.match(members[i + 1], '^(%S+) (%d+)')
     reply[2] = channelLife
   else
     reply[#reply + 1] = members[i]
