@@ -5,7 +5,7 @@ import { createAuth } from './auth/index.js'
 import { resolveConfig, type Config, type NodeOptions } from './config.js'
 import { Auditor } from './feeds/auditor.js'
 import { ChannelFeeds } from './feeds/channel-feeds.js'
-import { clusterAdapter, createGateway, type Gateway } from './gateway/index.js'
+import { clusterAdapter, createGateway, Takeovers, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
 import { UserMetadata } from './presence/metadata.js'
@@ -58,7 +58,7 @@ export function createNode(options: NodeOptions = {}): Node {
       onBeat: (lane, beat) => sweeper.consider(lane, beat),
       onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
       onLife: (partition, life) => feeds.rebase(partition, life),
-      onSuperseded: (node, { userId, id, attach }) => gateway.io.serverSideEmit('superseded', { node, userId, session: id, attach }),
+      onSuperseded: (node, session) => takeovers.tell(node, session),
     },
     metrics,
     log,
@@ -84,10 +84,7 @@ export function createNode(options: NodeOptions = {}): Node {
   })
   const server = httpServer(options.server, app)
   const gateway = createGateway({ server, config, auth, presence, metadata, feeds, metrics, log })
-  gateway.io.on('superseded', (notice) => {
-    const { node, userId, session, attach } = notice as { node: string; userId: string; session: string; attach: number }
-    if (node === nodeId) presence.supersededElsewhere(userId, session, attach)
-  })
+  const takeovers = new Takeovers({ io: gateway.io, nodeId, onTaken: (userId, session, attach) => presence.supersededElsewhere(userId, session, attach) })
   // A node that cannot reach Redis keeps its clients for a while, for Redis may be back at once; then another may do better.
   let evacuation: NodeJS.Timeout | undefined
   presence.onService((inService) => {

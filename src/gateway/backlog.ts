@@ -1,6 +1,12 @@
 import type { GatewaySocket } from './types.js'
 
-/** What of an Engine.IO packet is looked at here. */
+/** What of an Engine.IO connection is looked at here. */
+interface Outgoing {
+  /** Packets that wait while the transport is busy; Engine.IO keeps it for those who listen to `close`. */
+  readonly writeBuffer?: readonly OutgoingPacket[]
+  readonly transport: { readonly socket?: { readonly bufferedAmount?: unknown } }
+}
+
 interface OutgoingPacket {
   readonly data?: unknown
   readonly options?: { readonly wsPreEncodedFrame?: readonly Buffer[] | null }
@@ -8,26 +14,14 @@ interface OutgoingPacket {
 
 /**
  * The bytes that wait for one client: those that Engine.IO holds while the transport is busy, and those that the
- * WebSocket could not give to the kernel. Counted as they come and go, so that asking costs nothing.
+ * WebSocket could not give to the kernel. (A poll takes all that it is given.) Nearly always both are none.
  */
-export class Backlog {
-  #held = 0
-  readonly #conn: GatewaySocket['conn']
-
-  constructor(conn: GatewaySocket['conn']) {
-    this.#conn = conn
-    conn.on('packetCreate', (packet: OutgoingPacket) => {
-      this.#held += sizeOf(packet)
-    })
-    // Everything that is held goes to the transport at once.
-    conn.on('flush', () => {
-      this.#held = 0
-    })
-  }
-
-  get bytes(): number {
-    return this.#held + buffered(this.#conn.transport)
-  }
+export function backlogOf(conn: GatewaySocket['conn']): number {
+  const { writeBuffer = [], transport } = conn as unknown as Outgoing
+  const buffered = transport.socket?.bufferedAmount
+  let bytes = typeof buffered === 'number' ? buffered : 0
+  for (const packet of writeBuffer) bytes += sizeOf(packet)
+  return bytes
 }
 
 function sizeOf({ data, options }: OutgoingPacket): number {
@@ -35,10 +29,4 @@ function sizeOf({ data, options }: OutgoingPacket): number {
   if (frame !== undefined && frame !== null) return frame.reduce((sum, part) => sum + part.length, 0)
   if (typeof data === 'string') return Buffer.byteLength(data)
   return data instanceof Uint8Array ? data.byteLength : 1
-}
-
-/** `bufferedAmount` of the transport's WebSocket; a poll takes all that it is given. */
-function buffered(transport: unknown): number {
-  const { socket } = transport as { readonly socket?: { readonly bufferedAmount?: unknown } }
-  return typeof socket?.bufferedAmount === 'number' ? socket.bufferedAmount : 0
 }

@@ -5,7 +5,7 @@ import type { EndReason, Presence, Session } from '../presence/service.js'
 import type { ChannelRef } from '../protocol/channel.js'
 import { ERRORS, RollcallError } from '../protocol/errors.js'
 import type { Watcher } from './watchers.js'
-import { Backlog } from './backlog.js'
+import { backlogOf } from './backlog.js'
 import type { Fanout } from './fanout.js'
 import { Serial } from './serial.js'
 import { TokenClock } from './token-clock.js'
@@ -53,7 +53,6 @@ export class Connection implements Watcher {
   closing = false
   readonly #reserved = new Map<string, ChannelRef>()
   readonly #writes = new Set<Promise<unknown>>()
-  readonly #backlog: Backlog
   readonly #clock: TokenClock
   #grant: Grant
   #ending: Promise<void> | null = null
@@ -65,7 +64,6 @@ export class Connection implements Watcher {
     private readonly deps: ConnectionDeps,
   ) {
     this.#grant = grant
-    this.#backlog = new Backlog(socket.conn)
     this.#clock = new TokenClock({
       onWillExpire: () => socket.emit('token', { eventType: 'WILL_EXPIRE' }),
       onExpired: () => {
@@ -88,7 +86,7 @@ export class Connection implements Watcher {
   }
 
   get backlogBytes(): number {
-    return this.#backlog.bytes
+    return backlogOf(this.socket.conn)
   }
 
   get grant(): Grant {

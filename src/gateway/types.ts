@@ -19,8 +19,8 @@ export type Untyped = Record<never, never>
 export interface NodeToNodeEvents {
   kick: (order: unknown) => void
   kickDone: (report: unknown) => void
-  /** A session has a newer connection than the one on the node that is named (`node.ts`). */
-  superseded: (notice: unknown) => void
+  /** Sessions have newer connections than those on the nodes that are named (`takeovers.ts`). */
+  superseded: (takeovers: unknown) => void
 }
 
 export type GatewayServer = Server<Untyped, ServerToClientEvents, NodeToNodeEvents>
