@@ -99,10 +99,10 @@ class LogCheck {
       case 'REMOTE_TIMEOUT':
         return this.#exit(event.publisher, event, at)
       case 'REMOTE_STATE_CHANGED':
-        return this.#state(event.publisher, event.stateChanged, event)
+        return this.#state(event.publisher, event.stateChanged, event, at)
       case 'INTERVAL':
         for (const user of event.interval?.join.users ?? []) this.#enter(user, event, at)
-        for (const { userId, states } of event.interval?.userStateList ?? []) this.#state(userId, states, event)
+        for (const { userId, states } of event.interval?.userStateList ?? []) this.#state(userId, states, event, at)
         for (const user of [...(event.interval?.leave.users ?? []), ...(event.interval?.timeout.users ?? [])]) this.#exit(user, event, at)
     }
   }
@@ -151,14 +151,14 @@ class LogCheck {
     if (this.rules.complete && event.eventType === 'REMOTE_TIMEOUT' && timeouts === 0) this.#say('I2', `${user} left, and is said to have timed out: ${describe(event)}`)
   }
 
-  #state(user: string, states: States, event: SeenEvent): void {
+  #state(user: string, states: States, event: SeenEvent, at: number): void {
     const known = this.#known.get(user)
     if (known === undefined) {
       this.#say('I4', `a state of ${user}, who is not there: ${describe(event)}`)
       return
     }
     this.#regress(user, states, event)
-    this.#vanish(user, known.states, states, event)
+    if (!this.#beganAnew(user, known.since, at)) this.#vanish(user, known.states, states, event)
     if (this.rules.complete && this.watched.alone === true && this.#own(user)) this.#say('I4', `it is told of what it did itself: ${describe(event)}`)
     known.states = { ...states }
   }
@@ -177,6 +177,12 @@ class LogCheck {
     if (this.rules.unjudged?.has(user) === true) return
     const gone = Object.keys(before).filter((key) => !Object.hasOwn(after, key) && !this.model.everRemoved(this.watched.channel, user, key))
     for (const key of gone) this.#say('I6', `${key} of ${user} is gone, and nobody removed it: ${describe(event)}`)
+  }
+
+  /** While Redis lacked the channel's data, a leave and the next join may have gone by: what is told is another stay. */
+  #beganAnew(user: string, since: number, at: number): boolean {
+    const windows = this.rules.unjudged === undefined ? [] : this.model.windows(this.watched.channel, user)
+    return windows.some(({ from, until }) => from > since && until <= at)
   }
 
   /** A window of the model in which this end can have happened, and to which not as many were laid as happened in it. */
