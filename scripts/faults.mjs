@@ -1,8 +1,9 @@
 // The long form of the fault harness (docs/reliability.md): every fault so many times, each run with a seed of its own.
 //
-//   node scripts/faults.mjs [--redis single,cluster,sentinel] [--runs N] [--only NAME,…] [--pairs N] [--seed S] [--jobs J] [--minutes M] [--report FILE]
+//   node scripts/faults.mjs [--redis single,cluster,sentinel] [--runs N] [--only NAME,…] [--pairs N] [--seed S] [--jobs J] [--minutes M] [--journal FILE] [--report FILE]
 //
-// --pairs N draws N pairs of faults that overlap; `--only a+b` runs one of them again.
+// --pairs N draws N pairs of faults that overlap; `--only a+b` runs one of them again. With --journal a run that was stopped,
+// by --minutes or otherwise, goes on where it was when the same command is given again.
 import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
