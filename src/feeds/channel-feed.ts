@@ -257,7 +257,9 @@ export class ChannelFeed implements Feed {
   #lostSince(snapshot: ChannelSnapshot): boolean {
     if (this.#replica.members.size === 0) return false
     if (snapshot.life !== this.#replica.life) return true
-    return !this.#behind && snapshot.channelLife !== this.#channelLife
+    // A feed that may have missed events may have missed that all left; not where no channel has become empty since.
+    const mayHaveEnded = this.#behind && snapshot.emptied > this.#replica.version
+    return snapshot.channelLife !== this.#channelLife && !mayHaveEnded
   }
 
   /** Events of the life that the replica stands in, arrived while it waited: they are applied to the view first. */

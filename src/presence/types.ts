@@ -179,6 +179,8 @@ export interface ChannelSnapshot {
   readonly version: number
   readonly members: ReadonlyMap<string, Member & { readonly revision: number }>
   readonly time: number
+  /** The version at which a channel of the partition last became empty, 0 for never. */
+  readonly emptied: number
   /** One of the channel's two keys is gone, and this is what is left: assert or put back what is known. */
   readonly damaged: boolean
 }
