@@ -250,6 +250,7 @@ export class ChannelFeed implements Feed {
     await this.context.putBack(this.channel, missing, known.version, look.snapshot)
     const again = await this.#look()
     if (again.snapshot.damaged) throw new Error('the channel lacks data that nobody has put back yet')
+    if (again.snapshot.life !== look.snapshot.life) throw new Error('the partition began another life while members were being put back')
     return again
   }
 

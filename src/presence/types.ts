@@ -70,7 +70,7 @@ export type Op =
   | (Membership & { readonly kind: 'orphan'; readonly node: string })
   /** Sweep: mark a lease that has run out as ended; `drop` forgets it once it owns nothing more. */
   | { readonly kind: 'endLease' | 'dropLease'; readonly node: string }
-  /** Repair: a session that nobody vouches for and that has no deadline gets one, its presenceTimeout from now. */
+  /** Repair: a session that no lease vouches for and that has no deadline gets one, its presenceTimeout from now. */
   | (Membership & { readonly kind: 'remind' })
   /** Repair: what is due now is all that is. */
   | { readonly kind: 'recount' }

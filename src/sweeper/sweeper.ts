@@ -68,11 +68,11 @@ export class Sweeper {
     this.#timers.set(partition, { at, timer })
   }
 
-  /** The list of deadlines lacks some: whoever has none gets one. Several nodes may do it, the first one's holds. */
+  /** A list of deadlines, or of a node that is gone, lacks some: whoever has none gets one. Several nodes may do it, the first one's holds. */
   async #remind(lane: Lane): Promise<void> {
     if (this.#reminding.has(lane.partition)) return
     this.#reminding.add(lane.partition)
-    this.log.warn({ partition: lane.partition }, 'deadlines were lost; whoever is away gets another one')
+    this.log.warn({ partition: lane.partition }, 'data was lost; whoever nobody vouches for gets a deadline')
     try {
       for await (const found of this.store.unvouched(lane.partition)) {
         await Promise.all(found.map((membership) => lane.submit({ ...membership, kind: 'remind' })))
@@ -128,9 +128,11 @@ export class Sweeper {
   async #endLease(lane: Lane, node: string): Promise<void> {
     const ended = await lane.submit({ kind: 'endLease', node })
     if (ended.status !== 'ok' && ended.status !== 'same') return
+    let whole = true
     for (;;) {
       if (this.#closed) return
-      const { memberships } = await this.store.owned(lane.partition, node, PASS_MAX)
+      const { memberships, intact } = await this.store.owned(lane.partition, node, PASS_MAX)
+      whole &&= intact
       if (memberships.length === 0) break
       const ops = memberships.map((membership: Membership): Op => ({ ...membership, kind: 'orphan', node }))
       const results = await Promise.all(ops.map((op) => lane.submit(op)))
@@ -138,5 +140,6 @@ export class Sweeper {
       if (results.some((result) => result.status === 'early')) return
     }
     await lane.submit({ kind: 'dropLease', node })
+    if (!whole) void this.#remind(lane)
   }
 }

@@ -289,10 +289,22 @@ export function storeSuite(setup: Setup): void {
       await running.command('DEL', `rollcall:{${a.partition}}:due`)
       expect((await a.beat()).dueLost).toBe(true)
       for await (const unvouched of a.store.unvouched(a.partition)) expect(unvouched).toEqual([of(lobby, 'ann')])
-      expect(await a.do({ ...of(lobby, 'ann'), kind: 'remind' }, { ...of(lobby, 'bob'), kind: 'remind' }, { kind: 'recount' })).toMatchObject([{ status: 'ok' }, { status: 'missing' }, { status: 'ok' }])
+      expect(await a.do({ ...of(lobby, 'ann'), kind: 'remind' }, { ...of(lobby, 'bob'), kind: 'remind' }, { kind: 'recount' })).toMatchObject([{ status: 'ok' }, { status: 'same' }, { status: 'ok' }])
       expect((await a.beat()).dueLost).toBe(false)
       expect((await whenDue(a, { ...of(lobby, 'ann'), kind: 'expire' })).status).toBe('ok')
       expect(await a.store.member(lobby, 'bob')).not.toBeNull()
+    })
+
+    test('whoever begins another life looks for those who have no deadline, and for those of nodes that have no lease', async () => {
+      const { a, b } = await cluster('a', 'b')
+      await b.join(lobby, 'bob')
+      await running.command('DEL', `rollcall:{${a.partition}}:clock`)
+      await running.command('DEL', `rollcall:{${a.partition}}:leases`)
+      expect((await a.beat()).dueLost).toBe(true)
+      expect((await a.beat()).dueLost).toBe(false)
+      for await (const unvouched of a.store.unvouched(a.partition)) expect(unvouched).toEqual([of(lobby, 'bob')])
+      expect(first(await a.do({ ...of(lobby, 'bob'), kind: 'remind' })).status).toBe('ok')
+      expect((await whenDue(a, { ...of(lobby, 'bob'), kind: 'expire' })).status).toBe('ok')
     })
 
     test('a list of channels that was lost is noticed by the audit, and an assert puts it back', async () => {

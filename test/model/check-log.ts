@@ -125,7 +125,7 @@ class LogCheck {
       this.#known.delete(user)
     }
     for (const [user, states] of there) {
-      this.#regress(user, states, event)
+      if (!this.#beganAnew(user, this.#known.get(user)?.since ?? at, at)) this.#regress(user, states, event)
       this.#known.set(user, { states, since: this.#known.get(user)?.since ?? at })
     }
   }
@@ -158,7 +158,7 @@ class LogCheck {
       return
     }
     this.#regress(user, states, event)
-    if (!this.#beganAnew(user, known.since, at)) this.#vanish(user, known.states, states, event)
+    if (this.rules.unjudged === undefined || !this.#beganAnew(user, known.since, at)) this.#vanish(user, known.states, states, event)
     if (this.rules.complete && this.watched.alone === true && this.#own(user)) this.#say('I4', `it is told of what it did itself: ${describe(event)}`)
     known.states = { ...states }
   }
@@ -179,10 +179,9 @@ class LogCheck {
     for (const key of gone) this.#say('I6', `${key} of ${user} is gone, and nobody removed it: ${describe(event)}`)
   }
 
-  /** While Redis lacked the channel's data, a leave and the next join may have gone by: what is told is another stay. */
+  /** Unheard, while the watcher was away or Redis lacked the data, a stay may have ended and another begun: with states of its own. */
   #beganAnew(user: string, since: number, at: number): boolean {
-    const windows = this.rules.unjudged === undefined ? [] : this.model.windows(this.watched.channel, user)
-    return windows.some(({ from, until }) => from > since && until <= at)
+    return this.model.windows(this.watched.channel, user).some(({ from, until }) => from > since && until <= at)
   }
 
   /** A window of the model in which this end can have happened, and to which not as many were laid as happened in it. */

@@ -238,17 +238,18 @@ export class RedisStore implements PresenceStore {
 
   async *unvouched(partition: number): AsyncIterable<readonly Membership[]> {
     const keys = this.#of(partition)
+    const nodes = new Set(await this.#call(this.redis.zrange(keys.leases, '0', '-1')))
     for (const server of this.#topology.masters()) {
       for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.sessions('*'), 'COUNT', SCAN_COUNT)))) {
-        for (const key of found) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)))
+        for (const key of found) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)), nodes)
       }
     }
   }
 
-  async *#unvouchedIn(key: string, channel: Channel): AsyncIterable<readonly Membership[]> {
+  async *#unvouchedIn(key: string, channel: Channel, nodes: ReadonlySet<string>): AsyncIterable<readonly Membership[]> {
     for await (const found of pages((cursor) => this.#call(this.redis.hscan(key, cursor, 'COUNT', SCAN_COUNT)))) {
       const rows = found.flatMap((userId, i) => (i % 2 === 0 && userId !== '' ? [{ userId, entries: decodeSessions(found[i + 1] ?? '') }] : []))
-      yield rows.flatMap(({ userId, entries }) => entries.flatMap(({ session, node }) => (node === null ? [{ channel, userId, session }] : [])))
+      yield rows.flatMap(({ userId, entries }) => entries.flatMap(({ session, node }) => (node === null || !nodes.has(node) ? [{ channel, userId, session }] : [])))
     }
   }
 

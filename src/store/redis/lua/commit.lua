@@ -242,9 +242,11 @@ end
 
 function act.remind(ch, op) -- its deadline was lost, so it gets another
   local entry = op.entry
-  if not entry or (entry.holder ~= DUE and entry.holder ~= LEAVING) then return result('missing', ch) end
-  if redis.call('ZSCORE', dueKey, membership(op)) then return result('same', ch) end
-  makeDue(op, entry, now + entry.timeout, entry.holder)
+  if not entry then return result('missing', ch) end
+  local due = entry.holder == DUE or entry.holder == LEAVING
+  if due and redis.call('ZSCORE', dueKey, membership(op)) or not due and redis.call('ZSCORE', leasesKey, entry.holder) then return result('same', ch) end
+  makeDue(op, entry, now + entry.timeout, due and entry.holder or DUE)
+  op.u.dirty = true
   return result('ok', ch)
 end
 

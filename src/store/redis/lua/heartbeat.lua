@@ -5,7 +5,7 @@
 --       ('' for none), 7 id of a life that would begin now, 8 the highest clock that the node has seen,
 --       9 '1': mark owned:<node> as whole (its '' entry)
 -- reply {'held' | 'taken' | 'late', life, clock, time (ms), hold until, next deadline, next lease end of another node,
---       count of owned or '-1' when its '' is gone, '1' when due lacks what commit put there}; '' where there is none
+--       count of owned or '-1' when its '' is gone, '1' when due lacks, or may lack, what commit put there}; '' where there is none
 
 local clockKey, leasesKey, dueKey, ownedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local node, number, period, ttl, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -19,9 +19,9 @@ local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 local lost = life and c[4] ~= replid -- another server, or the same one restarted: writes may be missing
-local due, dues = redis.call('ZCARD', dueKey), tonumber(c[9] or 0)
+local due, dues, dueLost = redis.call('ZCARD', dueKey), tonumber(c[9] or 0), false
 if not life or lost then
-  dues = due -- whoever is due in the new life comes with what is put back
+  dues, dueLost = due, known ~= '' -- how many there were is lost with the clock: whoever begins the new life looks
   now = math.max(time, now, tonumber(ARGV[8]))
   life, born, hold, fresh = ARGV[7], now, 0, 0
 else
@@ -54,4 +54,4 @@ end
 local owned = -1
 if redis.call('SISMEMBER', ownedKey, '') == 1 then owned = redis.call('SCARD', ownedKey) - 1 end
 return {lease > 0 and 'held' or 'taken', life, text(now), text(math.floor(time / 1000)), text(hold), nextDue[2] or '', nextLease, text(owned),
-  due < dues and '1' or '0'}
+  (dueLost or due < dues) and '1' or '0'}
