@@ -21,10 +21,11 @@ interface Look {
 export interface FeedContext {
   readonly store: PresenceStore
   /**
-   * Puts members back that the store lost; resolves when that is done or was seen to be needless. Rejects when somebody
-   * has ended there since `seen`, or the partition has begun another life: what is missing is to be looked at again.
+   * Puts members back that the store lost; resolves when that is done or was seen to be needless, with the channel's life.
+   * Rejects when somebody has ended there since `seen`, or the partition has begun another life: what is missing is to be
+   * looked at again.
    */
-  putBack(channel: Channel, members: readonly Member[], asOf: number, seen: Position): Promise<void>
+  putBack(channel: Channel, members: readonly Member[], asOf: number, seen: Position): Promise<string>
   /** The channel's data was found damaged: what this node has in there is asserted. */
   onDamaged(channel: Channel): void
   /** Whether the partition's heartbeat is recent enough to vouch for the feed. */
@@ -247,8 +248,9 @@ export class ChannelFeed implements Feed {
     }
     const known = this.#hydrated ? this.#replica : { members, version }
     const missing = [...known.members.values()].filter(({ userId }) => !this.#left.has(userId))
-    await this.context.putBack(this.channel, missing, known.version, look.snapshot)
+    const channelLife = await this.context.putBack(this.channel, missing, known.version, look.snapshot)
     const again = await this.#look()
+    if (missing.length > 0 && again.snapshot.channelLife !== channelLife && again.snapshot.emptied <= look.snapshot.version) throw new Error('the channel was lost again while members were being put back')
     if (again.snapshot.damaged) throw new Error('the channel lacks data that nobody has put back yet')
     if (again.snapshot.life !== look.snapshot.life) throw new Error('the partition began another life while members were being put back')
     return again

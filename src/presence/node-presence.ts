@@ -303,7 +303,7 @@ export class NodePresence implements Presence {
     const partition = this.store.partitionOf(channel)
     try {
       const result = await this.#lane(channel).submit({ channel, userId, session, kind: 'suspend', attach, timeoutMs })
-      this.memberships[partition]?.delete(membership)
+      this.#settled(membership, result)
       if (result.status === 'ok') this.hooks.onDeadline(partition, timeoutMs)
     } catch {
       // It stays on the list as 'suspended': reconcile brings it about.
@@ -314,8 +314,14 @@ export class NodePresence implements Presence {
     membership.desired = 'gone'
     const { channel, userId, session, attach } = membership
     const result = await this.#submit({ channel, userId, session, kind: 'leave', attach })
-    this.memberships[this.store.partitionOf(channel)]?.delete(membership)
+    this.#settled(membership, result)
     return result
+  }
+
+  /** The store knows that it is suspended or gone; where the channel is damaged, reconcile makes it whole and says it again. */
+  #settled(membership: LocalMembership, { status }: Settled): void {
+    if (status === 'lost' && membership.confirmed) this.reportDamaged(membership.channel)
+    else this.memberships[this.store.partitionOf(membership.channel)]?.delete(membership)
   }
 
   /** The client is told that it failed. If the store has it after all, it is due: never a leave that nobody asked for. */

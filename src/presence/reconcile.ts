@@ -45,7 +45,9 @@ export function judge(mine: LocalMembership, found: Found, circumstances: Circum
       if (lost && mine.confirmed) return { kind: 'repair', ops: [assertOp(mine), suspendOp(mine)] }
       return inOurName ? { kind: 'repair', ops: [suspendOp(mine)] } : { kind: 'forget' }
     case 'gone':
-      return entry === null ? { kind: 'forget' } : { kind: 'repair', ops: [{ ...identity(mine), kind: 'leave', attach: mine.attach }] }
+      // What is left of a damaged channel takes no leave: it is made whole first.
+      if (circumstances.damaged.has(channel) && mine.confirmed) return { kind: 'repair', ops: [assertOp(mine), leaveOp(mine)] }
+      return entry === null ? { kind: 'forget' } : { kind: 'repair', ops: [leaveOp(mine)] }
   }
 }
 
@@ -63,6 +65,10 @@ function identity(membership: Membership): Membership {
 
 function assertOp(mine: LocalMembership): Op {
   return { ...identity(mine), kind: 'assert', attach: mine.attach, timeoutMs: mine.timeoutMs, ...(mine.known === undefined ? {} : { known: mine.known }) }
+}
+
+function leaveOp(mine: LocalMembership): Op {
+  return { ...identity(mine), kind: 'leave', attach: mine.attach }
 }
 
 function suspendOp(mine: LocalMembership): Op {

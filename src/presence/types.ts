@@ -72,8 +72,8 @@ export type Op =
   | { readonly kind: 'endLease' | 'dropLease'; readonly node: string }
   /** Repair: a session that no lease vouches for and that has no deadline gets one, its presenceTimeout from now. */
   | (Membership & { readonly kind: 'remind' })
-  /** Repair: what is due now is all that is. */
-  | { readonly kind: 'recount' }
+  /** Repair: this node looks for all who have no deadline (`early`: another one is at it), and has done so. Until then every heartbeat says that deadlines were lost. */
+  | { readonly kind: 'search' | 'searched' }
 
 const GROWING: ReadonlySet<Op['kind']> = new Set<Op['kind']>(['join', 'assert', 'placeholder', 'state', 'remind'])
 

@@ -68,16 +68,18 @@ export class Sweeper {
     this.#timers.set(partition, { at, timer })
   }
 
-  /** A list of deadlines, or of a node that is gone, lacks some: whoever has none gets one. Several nodes may do it, the first one's holds. */
+  /** A list of deadlines, or of a node that is gone, lacks some: whoever has none gets one. */
   async #remind(lane: Lane): Promise<void> {
     if (this.#reminding.has(lane.partition)) return
     this.#reminding.add(lane.partition)
-    this.log.warn({ partition: lane.partition }, 'data was lost; whoever nobody vouches for gets a deadline')
     try {
+      const { status } = await lane.submit({ kind: 'search' })
+      if (status === 'early') return
+      this.log.warn({ partition: lane.partition }, 'data was lost; whoever nobody vouches for gets a deadline')
       for await (const found of this.store.unvouched(lane.partition)) {
         await Promise.all(found.map((membership) => lane.submit({ ...membership, kind: 'remind' })))
       }
-      await lane.submit({ kind: 'recount' })
+      await lane.submit({ kind: 'searched' })
     } catch (error) {
       // The next heartbeat says so again.
       this.log.debug({ err: error, partition: lane.partition }, 'remind')

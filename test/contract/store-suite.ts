@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { userChannel } from '../../src/presence/types.js'
+import { userChannel, type Membership } from '../../src/presence/types.js'
 import { useFileScope, useTestScope } from '../support/scope.js'
 import type { RunningSetup, Setup } from './setups.js'
 import { Ear, first, of, room, states, TestNode, whenDue } from './test-node.js'
@@ -251,6 +251,21 @@ export function storeSuite(setup: Setup): void {
       expect(row !== null && row !== 'damaged' && row?.channelLife).not.toBe(joined.channelLife)
     })
 
+    test.each(['members', 'sessions'] as const)('whoever ends in a channel with only its %s key left leaves nothing behind there', async (left) => {
+      const { a } = await cluster('a')
+      await a.join(lobby, 'ann')
+      await a.join(lobby, 'bob')
+      const other = left === 'members' ? 'sessions' : 'members'
+      await running.command('DEL', `rollcall:{${a.partition}}:${other}:test:MESSAGE:lobby`)
+      const fields = async (): Promise<unknown> => running.command('HKEYS', `rollcall:{${a.partition}}:${left}:test:MESSAGE:lobby`)
+      expect(first(await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })).status).toBe('lost')
+      expect(await fields()).toEqual(expect.arrayContaining(['', 'bob']))
+      expect(await fields()).not.toContain('ann')
+      expect(first(await a.do({ ...of(lobby, 'bob'), kind: 'suspend', attach: 1, timeoutMs: 1_000 })).status).toBe('lost')
+      expect(await fields()).toEqual([])
+      expect((await a.store.owned(a.partition, 'a')).memberships).toEqual([])
+    })
+
     test('nobody is put back into a channel, or one that is empty by now, in which somebody ended since it was looked at', async () => {
       const { a } = await cluster('a')
       await a.join(lobby, 'ann')
@@ -288,8 +303,9 @@ export function storeSuite(setup: Setup): void {
       expect((await a.beat()).dueLost).toBe(false)
       await running.command('DEL', `rollcall:{${a.partition}}:due`)
       expect((await a.beat()).dueLost).toBe(true)
-      for await (const unvouched of a.store.unvouched(a.partition)) expect(unvouched).toEqual([of(lobby, 'ann')])
-      expect(await a.do({ ...of(lobby, 'ann'), kind: 'remind' }, { ...of(lobby, 'bob'), kind: 'remind' }, { kind: 'recount' })).toMatchObject([{ status: 'ok' }, { status: 'same' }, { status: 'ok' }])
+      await a.do({ kind: 'search' })
+      expect(await unvouched(a)).toEqual([of(lobby, 'ann')])
+      expect(await a.do({ ...of(lobby, 'ann'), kind: 'remind' }, { ...of(lobby, 'bob'), kind: 'remind' }, { kind: 'searched' })).toMatchObject([{ status: 'ok' }, { status: 'same' }, { status: 'ok' }])
       expect((await a.beat()).dueLost).toBe(false)
       expect((await whenDue(a, { ...of(lobby, 'ann'), kind: 'expire' })).status).toBe('ok')
       expect(await a.store.member(lobby, 'bob')).not.toBeNull()
@@ -301,10 +317,29 @@ export function storeSuite(setup: Setup): void {
       await running.command('DEL', `rollcall:{${a.partition}}:clock`)
       await running.command('DEL', `rollcall:{${a.partition}}:leases`)
       expect((await a.beat()).dueLost).toBe(true)
+      expect((await a.beat()).dueLost).toBe(true)
+      await a.do({ kind: 'search' })
+      expect(await unvouched(a)).toEqual([of(lobby, 'bob')])
+      expect(await a.do({ ...of(lobby, 'bob'), kind: 'remind' }, { kind: 'searched' })).toMatchObject([{ status: 'ok' }, { status: 'ok' }])
       expect((await a.beat()).dueLost).toBe(false)
-      for await (const unvouched of a.store.unvouched(a.partition)) expect(unvouched).toEqual([of(lobby, 'bob')])
-      expect(first(await a.do({ ...of(lobby, 'bob'), kind: 'remind' })).status).toBe('ok')
       expect((await whenDue(a, { ...of(lobby, 'bob'), kind: 'expire' })).status).toBe('ok')
+    })
+
+    test('deadlines are looked for by one node at a time, and again when some are lost meanwhile', async () => {
+      const { a, b } = await cluster('a', 'b')
+      await a.join(lobby, 'ann')
+      await a.suspend(lobby, 'ann', 1)
+      await running.command('DEL', `rollcall:{${a.partition}}:due`)
+      expect(first(await a.do({ kind: 'search' })).status).toBe('ok')
+      expect((await b.beat()).dueLost).toBe(true)
+      expect(first(await b.do({ kind: 'search' })).status).toBe('early')
+      await a.do({ ...of(lobby, 'ann'), kind: 'remind' })
+      await running.command('DEL', `rollcall:{${a.partition}}:due`)
+      expect(first(await b.do({ kind: 'search' })).status).toBe('ok')
+      await a.do({ kind: 'searched' })
+      expect((await a.beat()).dueLost).toBe(true)
+      await b.do({ ...of(lobby, 'ann'), kind: 'remind' }, { kind: 'searched' })
+      expect((await a.beat()).dueLost).toBe(false)
     })
 
     test('a list of channels that was lost is noticed by the audit, and an assert puts it back', async () => {
@@ -348,4 +383,11 @@ export function storeSuite(setup: Setup): void {
       expect((await a.join(lobby, 'ann')).status).toBe('ok')
     })
   })
+}
+
+/** Whom nobody vouches for in the partition, as a search finds them. */
+async function unvouched({ store, partition }: TestNode): Promise<readonly Membership[]> {
+  const found: Membership[] = []
+  for await (const page of store.unvouched(partition)) found.push(...page)
+  return found
 }

@@ -58,8 +58,9 @@ test(`${HERD} clients are cut off at once and return at once: nobody leaves in a
     expect(await occupancy(port, HALL)).toBe(HERD + 1)
     for (let room = 0; room < ROOMS; room += 1) expect(await occupancy(port, roomOf(room))).toBe(membersOf(room))
   }
-  // A cut and a return are a lost connection, a login and a resume of two channels for each: far more than the calls they share.
-  expect(spent).toBeLessThan(HERD)
+  // A cut and a return are a lost connection, a login and a resume in three channels each: seven calls, were they not shared. How many
+  // share one depends on how fast the machine is, and the slower it is the more.
+  expect(spent).toBeLessThan(2 * HERD)
 }, 300_000)
 
 async function watch(node: SpawnedNode, channelName: string): Promise<Watcher> {

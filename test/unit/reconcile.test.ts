@@ -63,6 +63,7 @@ describe('reconcile: what is wanted due or gone', () => {
     ['suspended, and back elsewhere', 'suspended', found({ entry: entry({ attach: 6, node: 'other' }) }), calm, 'superseded'],
     ['gone, still there', 'gone', found({ entry: entry(), listed: true }), calm, 'leave'],
     ['gone, and gone', 'gone', found(), lossy, 'forget'],
+    ['gone, from a damaged channel', 'gone', found({ entry: entry() }), damaged, 'assert+leave'],
   ] as const)('%s', (_, desired, what, circumstances, expected) => {
     expect(verdict(mine(desired), what, circumstances)).toBe(expected)
   })

@@ -87,13 +87,14 @@ export class Connections {
   }
 
   /** Another one for the same use: ioredis has lost its way with this one. */
-  async renewSubscriber(worn: Client, name: string): Promise<Client> {
+  renewSubscriber(worn: Client, name: string): Client {
     const at = this.#made.indexOf(worn)
     if (at >= 0) this.#made.splice(at, 1)
     worn.removeAllListeners('end')
     worn.disconnect()
     const client = this.subscriber(name)
-    await client.connect()
+    // One that cannot connect now tries again by itself, like any other.
+    client.connect().catch((error: unknown) => this.log.debug({ use: name, err: error }, 'redis connection'))
     return client
   }
 

@@ -243,7 +243,18 @@ export class RedisStore implements PresenceStore {
       for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.sessions('*'), 'COUNT', SCAN_COUNT)))) {
         for (const key of found) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)), nodes)
       }
+      for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.members('*'), 'COUNT', SCAN_COUNT)))) {
+        yield (await Promise.all(found.map((key) => this.#withoutSessions(keys, key)))).flat()
+      }
     }
+  }
+
+  /** Members of a channel whose sessions are lost: who vouches for whom is not known any more. */
+  async #withoutSessions(keys: Keys, key: string): Promise<readonly Membership[]> {
+    const id = key.slice(keys.members('').length)
+    if ((await this.#call(this.redis.exists(keys.sessions(id)))) === 1) return []
+    const members = await this.#call(this.redis.hkeys(key))
+    return members.flatMap((userId) => (userId === '' ? [] : [{ channel: parseChannelId(id), userId, session: '?' }]))
   }
 
   async *#unvouchedIn(key: string, channel: Channel, nodes: ReadonlySet<string>): AsyncIterable<readonly Membership[]> {

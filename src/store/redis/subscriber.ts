@@ -13,7 +13,7 @@ const GIVE_UP_AFTER = 20
 export interface SubscriberOptions {
   readonly client: Client
   /** Another client in place of one that does not subscribe any more. */
-  renew(worn: Client): Promise<Client>
+  renew(worn: Client): Client
   publish(channel: string, message: string): Promise<unknown>
   /** This node's own channel in a partition. */
   probeChannel(partition: number): string
@@ -144,7 +144,8 @@ export class Subscriber {
         await Promise.all(partitions.map((partition) => this.probe(partition)))
         break
       } catch (error) {
-        if (attempt % GIVE_UP_AFTER === 0) await this.#renew(error)
+        // One that is not connected is being made anew already.
+        if (attempt % GIVE_UP_AFTER === 0 && this.#client.status === 'ready') this.#renew(error)
         await new Promise<void>((resolve) => setTimeout(resolve, RESTORE_PAUSE_MS).unref())
       }
     }
@@ -152,15 +153,11 @@ export class Subscriber {
     if (!this.#closed) for (const listener of this.#resets) listener()
   }
 
-  async #renew(reason: unknown): Promise<void> {
+  #renew(reason: unknown): void {
     this.options.log.warn({ err: reason }, 'could not subscribe again; with another connection')
     const worn = this.#client
     worn.removeAllListeners('smessage')
-    try {
-      this.#topology = this.#adopt(await this.options.renew(worn))
-    } catch (error) {
-      this.options.log.warn({ err: error }, 'no other connection either')
-    }
+    this.#topology = this.#adopt(this.options.renew(worn))
   }
 }
 

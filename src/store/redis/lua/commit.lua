@@ -19,7 +19,7 @@ local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: 
 local function text(n) return string.format('%.0f', n) end
 
 -- 1. May this batch be executed at all?
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied', 'search')
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 if c[1] ~= life or c[4] ~= replid then return {'life'} end
 if tonumber(redis.call('ZSCORE', leasesKey, node) or 0) <= 0 then return {'lease'} end
@@ -28,7 +28,7 @@ if number <= tonumber(c[7] or 0) then return {'number'} end
 local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local step = math.max(0, time - tonumber(c[3]))
-local now, hold, fresh, dues, emptied = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0), tonumber(c[9] or 0)
+local now, hold, fresh, dues, emptied, search = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0), tonumber(c[9] or 0), c[10] or ''
 if step > 1.5 * period then -- Redis stood still, or its clock jumped: nobody's deadline runs out because of that
   step = 1.5 * period
   hold = math.max(hold, now + step + 2 * period)
@@ -250,8 +250,15 @@ function act.remind(ch, op) -- its deadline was lost, so it gets another
   return result('ok', ch)
 end
 
-function act.recount()
-  dues = redis.call('ZCARD', dueKey)
+-- A node looks for all who lack a deadline. What is due now counts as all there is, so that a loss during the search shows.
+function act.search()
+  local due, lease = redis.call('ZCARD', dueKey), tonumber(redis.call('ZSCORE', leasesKey, search) or 0)
+  if search ~= node and lease > now and due >= dues then return result('early') end -- another one is at it
+  dues, search = due, node
+  return result('ok')
+end
+function act.searched()
+  if search == node then search = '' end
   return result('ok')
 end
 
@@ -282,6 +289,23 @@ function act.dropLease(_, op)
 end
 
 local REPAIRS = {assert = true, placeholder = true}
+local ENDS = {leave = true, suspend = true, orphan = true, expire = true, remind = true}
+local function strike(ch, op) -- out of what is left of a damaged channel: nobody else would, and it would stay as a ghost
+  if op.kind == 'expire' or op.kind == 'remind' then notDue(op)
+  else redis.call('SREM', op.kind == 'orphan' and owned[op.states] or ownedKey, membership(op)) end
+  local list = {}
+  for entry in string.gmatch(redis.call('HGET', ch.sessions, op.user) or '', '[^;]+') do
+    local session, holder = string.match(entry, '^([^,]+),%d+,%d+,(.+)$')
+    local vouched = op.kind == 'remind' and redis.call('ZSCORE', leasesKey, holder)
+    if vouched or session ~= op.session then list[#list + 1] = entry end
+  end
+  if #list > 0 then redis.call('HSET', ch.sessions, op.user, table.concat(list, ';'))
+  else redis.call('HDEL', ch.sessions, op.user) end
+  redis.call('HDEL', ch.members, op.user)
+  if redis.call('HLEN', ch.members) <= redis.call('HEXISTS', ch.members, '') and redis.call('HLEN', ch.sessions) <= redis.call('HEXISTS', ch.sessions, '') then
+    redis.call('DEL', ch.members, ch.sessions)
+  end
+end
 local reply = {'done', ''}
 for i = at, #ARGV, OP do
   local index, where = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
@@ -293,9 +317,8 @@ for i = at, #ARGV, OP do
     ch.lost, ch.life, ch.version, ch.previous, ch.ended, ch.fresh = false, nil, 0, 0, 0, now + 2 * period
   end
   if ch and ch.lost then
-    if op.kind == 'expire' and now >= hold then notDue(op) end
-    if op.kind == 'orphan' then redis.call('SREM', owned[op.states], membership(op)) end
-    if op.kind == 'suspend' or op.kind == 'leave' then redis.call('SREM', ownedKey, membership(op)) end
+    local early = op.kind == 'expire' and (now < hold or tonumber(redis.call('ZSCORE', dueKey, membership(op)) or 0) > now)
+    if ENDS[op.kind] and not early then strike(ch, op) end
     reply[#reply + 1] = result('lost', ch)
   else
     if ch then
@@ -342,6 +365,6 @@ end
 if grewDue then redis.call('EXPIRE', dueKey, ttl, 'NX') end
 if grewOwned then redis.call('EXPIRE', ownedKey, ttl, 'NX') end
 redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'due', text(dues), 'emptied', text(emptied),
-  'number:' .. node, ARGV[2])
+  'search', search, 'number:' .. node, ARGV[2])
 reply[2] = text(now)
 return reply

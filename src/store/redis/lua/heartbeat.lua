@@ -11,7 +11,7 @@ local clockKey, leasesKey, dueKey, ownedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local node, number, period, ttl, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local function text(n) return string.format('%.0f', n) end
 
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'born', 'number:' .. node, 'due')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'born', 'number:' .. node, 'due', 'search')
 local life, now, hold, fresh, born = c[1], tonumber(c[2] or 0), tonumber(c[5] or 0), tonumber(c[6] or 0), tonumber(c[7] or 0)
 if number <= tonumber(c[8] or 0) then return {'late', life or '', text(now), '0', '0', '', '', '0', '0'} end
 
@@ -19,9 +19,10 @@ local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 local lost = life and c[4] ~= replid -- another server, or the same one restarted: writes may be missing
-local due, dues, dueLost = redis.call('ZCARD', dueKey), tonumber(c[9] or 0), false
+local due, dues, search = redis.call('ZCARD', dueKey), tonumber(c[9] or 0), c[10] or ''
 if not life or lost then
-  dues, dueLost = due, known ~= '' -- how many there were is lost with the clock: whoever begins the new life looks
+  dues = due -- how many there were is lost with the clock: somebody has to look
+  if known ~= '' then search = node end
   now = math.max(time, now, tonumber(ARGV[8]))
   life, born, hold, fresh = ARGV[7], now, 0, 0
 else
@@ -42,7 +43,7 @@ local lease = tonumber(redis.call('ZSCORE', leasesKey, node) or 0)
 redis.call('ZADD', leasesKey, text(now + tonumber(ARGV[3])), node)
 if ARGV[9] == '1' then redis.call('SADD', ownedKey, '') end
 redis.call('HSET', clockKey, 'life', life, 'now', text(now), 'time', text(time), 'replid', replid, 'hold', text(hold),
-  'fresh', text(fresh), 'born', text(born), 'due', text(dues), 'number:' .. node, ARGV[2])
+  'fresh', text(fresh), 'born', text(born), 'due', text(dues), 'search', search, 'number:' .. node, ARGV[2])
 for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ttl) end
 
 local nextDue = redis.call('ZRANGE', dueKey, 0, 0, 'WITHSCORES')
@@ -54,4 +55,4 @@ end
 local owned = -1
 if redis.call('SISMEMBER', ownedKey, '') == 1 then owned = redis.call('SCARD', ownedKey) - 1 end
 return {lease > 0 and 'held' or 'taken', life, text(now), text(math.floor(time / 1000)), text(hold), nextDue[2] or '', nextLease, text(owned),
-  (dueLost or due < dues) and '1' or '0'}
+  (search ~= '' or due < dues) and '1' or '0'}
