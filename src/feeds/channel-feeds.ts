@@ -33,7 +33,7 @@ export class ChannelFeeds implements Feeds {
         const lane = presence.lanes[presence.store.partitionOf(channel)]
         if (lane === undefined) return ''
         const placeholder = ({ userId, joinedAt, states }: Member): Op => ({ kind: 'placeholder', channel, userId, timeoutMs: placeholderMs, seen: seen.version, known: { revision: asOf, joinedAt, states } })
-        const results = await Promise.all(members.map((member) => lane.submit(placeholder(member), () => lane.life === seen.life)))
+        const results = await Promise.all(members.map((member) => lane.submit(placeholder(member), { wanted: () => lane.life === seen.life })))
         if (results.some(({ status }) => status === 'conflict')) throw new Error('somebody left while members were being put back')
         return results.at(-1)?.channelLife ?? ''
       },

@@ -1,7 +1,8 @@
 import type { Feed, Missed } from '../feeds/types.js'
 import type { ChangeBatch, Effect } from '../replica/replica.js'
 import { sumsUp } from './interval.js'
-import { outOfService, snapshotOf, type Packet } from './presence-events.js'
+import type { Packet } from './packet.js'
+import { outOfService, snapshotOf } from './presence-events.js'
 import { tellMissed, tellNet, tellSingly, type FanoutMetrics, type Stretch, type Telling } from './telling.js'
 import { Watchers, type Outlet, type Watcher } from './watchers.js'
 

@@ -1,5 +1,5 @@
 import type { States } from '../protocol/channel.js'
-import type { IntervalInfo, Occupant } from '../protocol/events.js'
+import type { Occupant } from '../protocol/events.js'
 import { sameStates, type Effect } from '../replica/replica.js'
 
 /** A channel that fell to this part of `announceMax` is announced change by change again. */
@@ -21,8 +21,41 @@ export interface Reader {
 
 type Part = 'join' | 'leave' | 'timeout'
 
+/**
+ * The items of a JSON array, encoded. There may be as many summaries as watchers, each as long as what happened: one that lacks an
+ * item, or has one more, is cut out of the text of all.
+ */
+class EncodedList {
+  readonly #spans = new Map<UserNet, readonly [from: number, to: number]>()
+
+  constructor(
+    public text = '',
+    public size = 0,
+  ) {}
+
+  add(net: UserNet, item: string): void {
+    const from = this.text.length
+    this.text += from === 0 ? item : `,${item}`
+    this.size++
+    this.#spans.set(net, [from, this.text.length])
+  }
+
+  without(net: UserNet): EncodedList {
+    const span = this.#spans.get(net)
+    if (span === undefined) return this
+    const [from, to] = span
+    // The comma before it is its own; the first one takes that behind it.
+    const rest = this.text.slice(from === 0 ? to + 1 : to)
+    return new EncodedList(this.text.slice(0, from) + rest, this.size - 1)
+  }
+
+  with(item: string): EncodedList {
+    return new EncodedList(this.size === 0 ? item : `${this.text},${item}`, this.size + 1)
+  }
+}
+
 /** What is told, users in the order of their last change. */
-type Lists = Readonly<Record<Part, readonly string[]>> & { readonly states: readonly Occupant[] }
+type Lists = Readonly<Record<Part | 'states', EncodedList>>
 
 /** What an interval did to one user. */
 interface UserNet {
@@ -37,6 +70,8 @@ interface UserNet {
   setters: ReadonlySet<string>
   /** Whether the member has other states than a watcher knows; one that is new to it is known to have none. */
   isNews: boolean
+  /** Its entry in `userStateList`, encoded when it is first needed. */
+  entry: string | null
 }
 
 const NO_STATES: States = {}
@@ -88,17 +123,17 @@ export class IntervalNet {
   }
 
   /**
-   * What is to be told; `null` when that is nothing.
+   * What is to be told, an `IntervalInfo` as JSON; `null` when that is nothing.
    *
    * @param totalOccupancy the members at the end, whoever is told of them.
    * @param reader for whom; without one: for everybody who {@link isApart} does not name.
    */
-  summary(totalOccupancy: number, reader?: Reader): IntervalInfo | null {
+  summary(totalOccupancy: number, reader?: Reader): string | null {
     this.#lists ??= listsOf(this.#order)
     const own = reader === undefined ? undefined : this.#users.get(reader.userId)
     const { join, leave, timeout, states } = reader === undefined || own === undefined ? this.#lists : listsFor(reader, own, this.#lists)
-    if (join.length + leave.length + timeout.length + states.length === 0) return null
-    return { join: counted(join), leave: counted(leave), timeout: counted(timeout), userStateList: states, totalOccupancy }
+    if (join.size + leave.size + timeout.size + states.size === 0) return null
+    return `{"join":${counted(join)},"leave":${counted(leave)},"timeout":${counted(timeout)},"userStateList":[${states.text}],"totalOccupancy":${totalOccupancy}}`
   }
 
   /** A user's net, which ends as the last effect left it. */
@@ -106,7 +141,7 @@ export class IntervalNet {
     const known = this.#users.get(userId)
     if (known !== undefined) return known
     const after = kind === 'join' || kind === 'state' ? { userId, states, statesCount: Object.keys(states).length } : null
-    const net: UserNet = { userId, before: null, after, departure: 'leave', setters: NO_SETTERS, isNews: false }
+    const net: UserNet = { userId, before: null, after, departure: 'leave', setters: NO_SETTERS, isNews: false, entry: null }
     this.#users.set(userId, net)
     this.#order.push(net)
     return net
@@ -124,32 +159,29 @@ export function netOf(effects: readonly Effect[]): IntervalNet {
 }
 
 function listsOf(order: readonly UserNet[]): Lists {
-  const users: Record<Part, string[]> = { join: [], leave: [], timeout: [] }
-  const states: Occupant[] = []
+  const lists = { join: new EncodedList(), leave: new EncodedList(), timeout: new EncodedList(), states: new EncodedList() }
   for (let at = order.length - 1; at >= 0; at--) {
     const net = order[at]
     if (net === undefined) continue
     const part = partOf(net)
-    if (part !== null) users[part].push(net.userId)
-    if (net.isNews && net.after !== null) states.push(net.after)
+    if (part !== null) lists[part].add(net, JSON.stringify(net.userId))
+    if (net.isNews && net.after !== null) lists.states.add(net, entryOf(net, net.after))
   }
-  return { ...users, states }
+  return lists
 }
 
 /** What everybody is told, but for what the reader's user did. */
 function listsFor(reader: Reader, own: UserNet, lists: Lists): Lists {
   const part = partOf(own)
   const { after } = own
-  const others = part === null ? lists : { ...lists, [part]: without(lists[part], own.userId) }
+  const others = part === null ? lists : { ...lists, [part]: lists[part].without(own) }
   const isNews = hasForeignNews(own, reader)
   if (after === null || own.isNews === isNews) return others
-  return { ...others, states: isNews ? [...lists.states, after] : without(lists.states, after) }
+  return { ...others, states: isNews ? lists.states.with(entryOf(own, after)) : lists.states.without(own) }
 }
 
-/** Put together from two pieces, the fastest way: there may be as many such lists as watchers, each as long as what happened. */
-function without<T>(list: readonly T[], item: T): readonly T[] {
-  const at = list.indexOf(item)
-  return at < 0 ? list : list.slice(0, at).concat(list.slice(at + 1))
+function entryOf(net: UserNet, after: Occupant): string {
+  return (net.entry ??= JSON.stringify(after))
 }
 
 function partOf({ before, after, departure }: UserNet): Part | null {
@@ -164,6 +196,6 @@ function hasForeignNews({ after, setters }: UserNet, { sessionId }: Reader): boo
   return false
 }
 
-function counted(users: readonly string[]): IntervalInfo['join'] {
-  return { users, userCount: users.length }
+function counted({ text, size }: EncodedList): string {
+  return `{"users":[${text}],"userCount":${size}}`
 }

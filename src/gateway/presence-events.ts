@@ -1,18 +1,15 @@
 import type { Channel } from '../presence/types.js'
 import type { ChannelRef, ChannelType } from '../protocol/channel.js'
-import type { IntervalInfo, PacketSpan, Position, PresenceEvent, PresenceEventType, SnapshotEntry } from '../protocol/events.js'
+import type { PacketSpan, Position, PresenceEvent, PresenceEventType, SnapshotEntry } from '../protocol/events.js'
 import type { Feed } from '../feeds/types.js'
 import type { Effect } from '../replica/replica.js'
+import { encodeEvent, Packet } from './packet.js'
 
 /** One effect with what is said of it. */
 export interface Announcement {
   readonly effect: Effect
-  readonly events: readonly PresenceEvent[]
-}
-
-export interface Packet {
-  readonly events: readonly PresenceEvent[]
-  readonly span: PacketSpan
+  /** Encoded. */
+  readonly events: readonly string[]
 }
 
 const EVENT_OF = { join: 'REMOTE_JOIN', leave: 'REMOTE_LEAVE', timeout: 'REMOTE_TIMEOUT', state: 'REMOTE_STATE_CHANGED' } as const
@@ -30,7 +27,8 @@ export function announce(channel: ChannelRef, life: string, previous: number, ef
   let before = previous
   return effects.map((effect) => {
     const { member, version, at } = effect
-    const event = (eventType: PresenceEventType, follows: number): PresenceEvent => ({
+    const event = (eventType: PresenceEventType, follows: number): string =>
+      encodeEvent({
       eventType,
       channelType: channel.channelType,
       channelName: channel.channelName,
@@ -42,7 +40,7 @@ export function announce(channel: ChannelRef, life: string, previous: number, ef
       life,
       previous: follows,
       version,
-    })
+      })
     const events = [event(EVENT_OF[effect.kind], before)]
     if (effect.kind === 'join' && Object.keys(member.states).length > 0) events.push(event('REMOTE_STATE_CHANGED', version))
     before = version
@@ -56,10 +54,15 @@ export function isOwn(effect: Effect, to: { readonly userId: string; readonly se
   return effect.kind !== 'state' || effect.session === to.sessionId
 }
 
-/** The packet of an interval: one INTERVAL (`000.16`), or nothing but the span when there is nothing to be told. */
-export function intervalPacket(span: PacketSpan, interval: IntervalInfo | null, at: number): Packet {
-  if (interval === null) return { events: [], span }
-  return { events: [{ eventType: 'INTERVAL', ...span, publisher: '', stateChanged: {}, interval, snapshot: null, timestamp: at }], span }
+/**
+ * The packet of an interval: one INTERVAL (`000.16`), or nothing but the span when there is nothing to be told.
+ *
+ * @param interval an `IntervalInfo`, encoded.
+ */
+export function intervalPacket(span: PacketSpan, interval: string | null, at: number): Packet {
+  if (interval === null) return new Packet([], span)
+  const event: PresenceEvent = { eventType: 'INTERVAL', ...span, publisher: '', stateChanged: {}, interval: null, snapshot: null, timestamp: at }
+  return new Packet([encodeEvent(event).replace('"interval":null', () => `"interval":${interval}`)], span)
 }
 
 /** Everybody who is in a channel, in order of their user ids. */
@@ -82,8 +85,5 @@ export function outOfService(feed: Feed): Packet {
 
 function standing(channel: ChannelRef, eventType: PresenceEventType, at: Position, previous: number, snapshot: SnapshotEntry[] | null): Packet {
   const span: PacketSpan = { channelName: channel.channelName, channelType: channel.channelType, life: at.life, previous, version: at.version }
-  return {
-    events: [{ eventType, ...span, publisher: '', stateChanged: {}, interval: null, snapshot, timestamp: Date.now() }],
-    span,
-  }
+  return new Packet([encodeEvent({ eventType, ...span, publisher: '', stateChanged: {}, interval: null, snapshot, timestamp: Date.now() })], span)
 }

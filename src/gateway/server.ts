@@ -2,6 +2,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Server, type ServerOptions } from 'socket.io'
 import { tagConnections } from './connection-ids.js'
+import { parser } from './packet.js'
 import { guardTransports } from './transport-guard.js'
 import type { GatewayDeps, GatewayServer } from './types.js'
 
@@ -20,6 +21,7 @@ export function createServer({ server, config, adapter, presence, metrics }: Gat
     connectTimeout: LOGIN_MS,
     maxHttpBufferSize: config.limits.messageBytes,
     perMessageDeflate: false,
+    parser,
     // A plain client tries again by itself when its transport is refused, which it does not when its login is.
     allowRequest: (request, callback) => {
       const refusal = accepting() ? foreignOrigin(request, config.corsOrigins) : 'this node takes no new clients now'

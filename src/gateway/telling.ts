@@ -1,7 +1,8 @@
 import type { Feed } from '../feeds/types.js'
-import type { IntervalInfo, PacketSpan, PresenceEvent } from '../protocol/events.js'
+import type { PacketSpan } from '../protocol/events.js'
 import type { Effect } from '../replica/replica.js'
 import { IntervalNet, netOf } from './interval.js'
+import { Packet } from './packet.js'
 import { announce, intervalPacket, isOwn, refOf, type Announcement } from './presence-events.js'
 import type { Outlet, Watcher, Watchers } from './watchers.js'
 
@@ -35,8 +36,8 @@ export function tellSingly({ feed, live, outlet, metrics }: Telling, { previous,
     for (const watcher of live.inRoom(effect.member.userId)) if (isOwn(effect, watcher)) apart.add(watcher)
   }
   const events = announcements.flatMap((announcement) => announcement.events)
-  if (apart.size < live.size) outlet.toRoom(live.room, [...apart].map(({ id }) => id), { events, span })
-  for (const watcher of apart) outlet.toSockets([watcher.id], { events: eventsFor(watcher, announcements), span })
+  if (apart.size < live.size) outlet.toRoom(live.room, [...apart].map(({ id }) => id), new Packet(events, span))
+  for (const watcher of apart) outlet.toSockets([watcher.id], new Packet(eventsFor(watcher, announcements), span))
   metrics.packets.inc(live.size)
   metrics.events.inc(events.length * live.size)
 }
@@ -46,7 +47,8 @@ interface Delivery {
   readonly to: readonly string[] | 'room'
   readonly except: readonly string[]
   readonly receivers: number
-  readonly interval: IntervalInfo | null
+  /** An `IntervalInfo`, encoded. */
+  readonly interval: string | null
   readonly span: PacketSpan
 }
 
@@ -115,12 +117,12 @@ export function tellMissed({ feed, outlet }: Telling, watcher: Watcher, { previo
   const span = spanOf(feed, previous, version)
   const packet = summed
     ? intervalPacket(span, netOf(effects).summary(feed.replica.members.size, watcher), timeOf(effects))
-    : { events: eventsFor(watcher, announce(refOf(feed.channel), span.life, previous, effects)), span }
+    : new Packet(eventsFor(watcher, announce(refOf(feed.channel), span.life, previous, effects)), span)
   outlet.toSockets([watcher.id], packet)
 }
 
 /** One watcher's own version of a packet's events; there may be none left, but its position moves. */
-function eventsFor(watcher: Watcher, announcements: readonly Announcement[]): PresenceEvent[] {
+function eventsFor(watcher: Watcher, announcements: readonly Announcement[]): string[] {
   return announcements.filter(({ effect }) => !isOwn(effect, watcher)).flatMap(({ events }) => events)
 }
 

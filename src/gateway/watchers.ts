@@ -1,4 +1,4 @@
-import type { Packet } from './presence-events.js'
+import type { Packet } from './packet.js'
 
 /** A socket as the fan-out sees it. */
 export interface Watcher {

@@ -10,15 +10,27 @@ const LAST_PATIENCE_MS = 1_000
 /** The pause before another heartbeat is tried after a failed one; it doubles up to the heartbeat period. */
 const RETRY_MS = 100
 
+/**
+ * What nobody is in a hurry for goes alone while there is little of it; when there is much of it, this many batches a second go
+ * out, after so many at once. A thousand clients who return cost some dozens of batches instead of thousands.
+ */
+const CALM_PER_SECOND = 10
+const CALM_AT_ONCE = 10
+
 const ALWAYS = (): boolean => true
+
+export interface Submission {
+  /** Asked whenever the op is about to be sent: a client that has gone does not want its join any more. */
+  readonly wanted?: () => boolean
+  /** Nobody sees when exactly it is done (somebody returns, or is gone): it may wait some tenths of a second for company. */
+  readonly calm?: boolean
+}
 
 /** A result, and whether an earlier try of the same op may have been executed as well. */
 export type Settled = OpResult & { readonly uncertain: boolean }
 
-interface Waiting {
+interface Waiting extends Required<Submission> {
   readonly op: Op
-  /** Asked whenever it is about to be sent: a client that has gone does not want its join any more. */
-  readonly wanted: () => boolean
   readonly since: number
   /** It was on the wire once and its outcome is not known: a batch with that number can no longer be executed. */
   uncertain: boolean
@@ -51,6 +63,8 @@ export class Lane {
   #pausing = false
   #patienceMs = OP_PATIENCE_MS
   #timer: NodeJS.Timeout | undefined
+  readonly #calm = new Allowance(CALM_PER_SECOND, CALM_AT_ONCE)
+  #calmTimer: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
   #onGood: { readonly since: number; readonly resolve: () => void }[] = []
 
@@ -91,13 +105,13 @@ export class Lane {
   }
 
   /** Resolves with what became of the op; rejects with {@link NotExecutedError} or {@link OutcomeUnknownError}. */
-  submit(op: Op, wanted = ALWAYS): Promise<Settled> {
+  submit(op: Op, { wanted = ALWAYS, calm = false }: Submission = {}): Promise<Settled> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new NotExecutedError('the node is closed'))
         return
       }
-      this.#queue.push({ op, wanted, since: performance.now(), uncertain: false, resolve, reject })
+      this.#queue.push({ op, wanted, calm, since: performance.now(), uncertain: false, resolve, reject })
       this.#kick()
     })
   }
@@ -122,6 +136,7 @@ export class Lane {
   /** The node is closing: what the store does not take soon is left to its own deadlines. */
   hurry(): void {
     this.#patienceMs = LAST_PATIENCE_MS
+    this.#kick()
   }
 
   /** Stops the heartbeat and waits for what is queued, for as long as the store answers. */
@@ -129,6 +144,7 @@ export class Lane {
     if (this.#running || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
     this.#closed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#calmTimer)
   }
 
   #schedule(ms: number): void {
@@ -154,6 +170,7 @@ export class Lane {
         if (this.#beatWanted || this.#doubts.size > 0) {
           if (!(await this.#beat())) break
         } else if (this.#queue.length > 0) {
+          if (this.#waitsForCompany()) break
           await this.#commitNext()
         } else {
           break
@@ -168,6 +185,18 @@ export class Lane {
       this.#running = false
       if (this.#queue.length === 0 || this.#failures > 0) for (const done of this.#idle.splice(0)) done()
     }
+  }
+
+  /** Nothing in the queue is in a hurry, and enough of that kind has gone out just now. */
+  #waitsForCompany(): boolean {
+    const closing = this.#patienceMs === LAST_PATIENCE_MS
+    const full = this.#queue.length >= BATCH_MAX
+    if (closing || full || this.#queue.some(({ calm }) => !calm)) return false
+    const ms = this.#calm.waitMs()
+    if (ms === 0) return false
+    clearTimeout(this.#calmTimer)
+    this.#calmTimer = setTimeout(() => this.#kick(), ms)
+    return true
   }
 
   /** @returns false when the store did not answer: the queue stays held, and the next try is scheduled. */
@@ -266,6 +295,7 @@ export class Lane {
   async #commitNext(): Promise<void> {
     const batch = this.#take()
     if (batch.length === 0) return
+    this.#calm.spend()
     try {
       const reply = await this.#send(batch.map((waiting) => waiting.op))
       if (reply === null) {
@@ -339,6 +369,37 @@ export class Lane {
   #setClock(clock: number): void {
     this.#clock = Math.max(this.#clock, clock)
     this.#clockAt = performance.now()
+  }
+}
+
+/** So many at once, and so many a second. */
+class Allowance {
+  #left: number
+  #at = performance.now()
+
+  constructor(
+    private readonly perSecond: number,
+    private readonly most: number,
+  ) {
+    this.#left = most
+  }
+
+  /** How long until there is one, in milliseconds. */
+  waitMs(): number {
+    this.#refill()
+    return this.#left >= 1 ? 0 : ((1 - this.#left) / this.perSecond) * 1000
+  }
+
+  /** Takes one, if there is one. */
+  spend(): void {
+    this.#refill()
+    this.#left = Math.max(0, this.#left - 1)
+  }
+
+  #refill(): void {
+    const now = performance.now()
+    this.#left = Math.min(this.most, this.#left + ((now - this.#at) / 1000) * this.perSecond)
+    this.#at = now
   }
 }
 

@@ -4,7 +4,7 @@ import { recordOfStates } from '../replica/replica.js'
 import { Acknowledged } from './acknowledged.js'
 import type { Counters, Log } from './instruments.js'
 import { NotExecutedError, OutcomeUnknownError } from './batches.js'
-import { Lane, type Settled } from './lane.js'
+import { Lane, type Settled, type Submission } from './lane.js'
 import { LocalSession, superseded } from './local-session.js'
 import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import type { NodePresenceOptions, PresenceHooks } from './node-options.js'
@@ -40,7 +40,7 @@ export class NodePresence implements Presence {
     this.app = options.app
     this.#states = new StateWriter({
       limits: options.limits,
-      submit: (session, op) => this.#submit(op, session.wants),
+      submit: (session, op) => this.#submit(op, { wanted: session.wants }),
       onStale: (session) => this.end(session, 'superseded'),
       onLost: async (channel) => {
         this.reportDamaged(channel)
@@ -99,9 +99,10 @@ export class NodePresence implements Presence {
     const id = request.sessionId ?? this.options.newId()
     const home = userChannel(this.app, userId)
     const member: Membership = { channel: home, userId: id, session: id }
-    let result = await this.#submit({ ...member, kind: 'join', attach, timeoutMs }, wanted)
+    const submission = { calm: request.sessionId !== undefined, ...(wanted && { wanted }) }
+    let result = await this.#submit({ ...member, kind: 'join', attach, timeoutMs }, submission)
     // One of the two keys is gone: the session repairs it by being there, and the user's others notice.
-    if (result.status === 'lost') result = await this.#submit({ ...member, kind: 'assert', attach, timeoutMs }, wanted)
+    if (result.status === 'lost') result = await this.#submit({ ...member, kind: 'assert', attach, timeoutMs }, submission)
     if (result.status === 'stale') throw superseded()
     if (result.attach === undefined) throw new RollcallError('INTERNAL', 'a login got no attach number')
     const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, home, request.onEnd)
@@ -166,14 +167,14 @@ export class NodePresence implements Presence {
     local.channels.set(id, channel)
     const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
-    const joining = this.#submit({ ...entering, kind: 'join' }, local.wants)
+    const joining = this.#submit({ ...entering, kind: 'join' }, { wanted: local.wants, calm: again })
     const stating = !again && Object.keys(states).length > 0 ? this.#states.write(local, membership, this.#states.merge(states)) : undefined
     stating?.catch(() => undefined)
     let joined: Settled
     try {
       joined = await joining
       // The channel's data was damaged by a loss: this session repairs it by being there.
-      if (joined.status === 'lost') joined = await this.#submit({ ...entering, kind: 'assert' }, local.wants)
+      if (joined.status === 'lost') joined = await this.#submit({ ...entering, kind: 'assert' }, { wanted: local.wants })
     } catch (error) {
       this.#undoJoin(local, membership)
       throw error
@@ -302,7 +303,7 @@ export class NodePresence implements Presence {
     const { channel, userId, session, attach, timeoutMs } = membership
     const partition = this.store.partitionOf(channel)
     try {
-      const result = await this.#lane(channel).submit({ channel, userId, session, kind: 'suspend', attach, timeoutMs })
+      const result = await this.#lane(channel).submit({ channel, userId, session, kind: 'suspend', attach, timeoutMs }, { calm: true })
       this.#settled(membership, result)
       if (result.status === 'ok') this.hooks.onDeadline(partition, timeoutMs)
     } catch {
@@ -340,9 +341,9 @@ export class NodePresence implements Presence {
     throw new RollcallError(ref.channelType === 'STREAM' ? 'CHANNEL_NOT_JOINED' : 'CHANNEL_NOT_SUBSCRIBED', 'this session is not in the channel')
   }
 
-  async #submit(op: Op & { readonly channel: Channel }, wanted?: () => boolean): Promise<Settled> {
+  async #submit(op: Op & { readonly channel: Channel }, submission?: Submission): Promise<Settled> {
     try {
-      const result = await this.#lane(op.channel).submit(op, wanted)
+      const result = await this.#lane(op.channel).submit(op, submission)
       if (result.version > 0) this.#acknowledged.add(channelId(op.channel), result.version)
       return result
     } catch (error) {

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals'
 import type { Feed, Missed } from '../../src/feeds/types.js'
 import { Fanout, type FanoutOptions } from '../../src/gateway/fanout.js'
-import type { Packet } from '../../src/gateway/presence-events.js'
+import type { Packet } from '../../src/gateway/packet.js'
 import type { Outlet, Watcher } from '../../src/gateway/watchers.js'
-import type { Position } from '../../src/protocol/events.js'
+import type { PacketSpan, Position, PresenceEvent } from '../../src/protocol/events.js'
 import { ChannelReplica, type Change, type ChangeBatch, type Effect } from '../../src/replica/replica.js'
 
 export const FLUSH_MS = 20
@@ -18,10 +18,16 @@ export const leave = (userId: string): Step => ({ kind: 'leave', userId })
 export const timeout = (userId: string): Step => ({ kind: 'timeout', userId })
 export const state = (userId: string, session: string, states: Record<string, string>): Step => ({ kind: 'state', userId, session, states })
 
+/** A packet as a client reads it. */
+export interface ReadPacket {
+  readonly events: readonly PresenceEvent[]
+  readonly span: PacketSpan
+}
+
 /** Rooms and sockets, as far as packets go. */
 export class Sockets implements Outlet {
   readonly rooms = new Map<string, Set<string>>()
-  readonly received = new Map<string, Packet[]>()
+  readonly received = new Map<string, ReadPacket[]>()
   /** Packets that were encoded. */
   encoded = 0
 
@@ -31,7 +37,8 @@ export class Sockets implements Outlet {
 
   toSockets(ids: readonly string[], packet: Packet): void {
     this.encoded++
-    for (const id of ids) this.received.set(id, [...(this.received.get(id) ?? []), packet])
+    const [events, span] = JSON.parse(`[${packet.json}]`) as [PresenceEvent[], PacketSpan]
+    for (const id of ids) this.received.set(id, [...(this.received.get(id) ?? []), { events, span }])
   }
 
   join(id: string, room: string): void {
@@ -43,7 +50,7 @@ export class Sockets implements Outlet {
   }
 
   /** What a socket got since it was last asked. */
-  take(id: string): readonly Packet[] {
+  take(id: string): readonly ReadPacket[] {
     const packets = this.received.get(id) ?? []
     this.received.delete(id)
     return packets

@@ -4,11 +4,10 @@ import { EventQueue } from '../../src/client/emitter.js'
 import { ChannelView } from '../../src/client/live-channel.js'
 import { OwnStates } from '../../src/client/own-states.js'
 import type { Fanout } from '../../src/gateway/fanout.js'
-import type { Packet } from '../../src/gateway/presence-events.js'
 import type { States } from '../../src/protocol/channel.js'
 import type { PresenceEvent } from '../../src/protocol/events.js'
 import { sameStates } from '../../src/replica/replica.js'
-import { BACKLOG, createFanout, createMetrics, join, leave, Room, Sockets, state, timeout, watcher, type Step, type Tester } from '../support/fanout-room.js'
+import { BACKLOG, createFanout, createMetrics, join, leave, Room, Sockets, state, timeout, watcher, type ReadPacket, type Step, type Tester } from '../support/fanout-room.js'
 
 /** Members that watch: they stay, so that their own views are whole. */
 const STAYING = ['ada', 'bob']
@@ -21,7 +20,7 @@ class PlainView {
 
   constructor(private readonly me: Tester) {}
 
-  receive({ events, span }: Packet): void {
+  receive({ events, span }: ReadPacket): void {
     // It moves nobody, and those who are owed a SNAPSHOT get it too.
     if (events.some(({ eventType }) => eventType === 'ERROR_OUT_OF_SERVICE')) return
     for (const event of events) this.#apply(event)
@@ -84,7 +83,7 @@ class SdkView {
     this.view.begin(this.#own)
   }
 
-  receive({ events, span }: Packet): void {
+  receive({ events, span }: ReadPacket): void {
     if (this.view.receive(events, span).gap) throw new Error(`a gap for ${this.me.id}: ${JSON.stringify(span)} at ${this.view.version}`)
   }
 
