@@ -36,6 +36,7 @@ export interface Config {
   readonly announceMax: number
   readonly intervalMs: number
   readonly flushMs: number
+  readonly directFrames: boolean
   readonly login: 'multi'
   readonly partitions: number
   readonly limits: Limits
@@ -76,6 +77,7 @@ const FIELDS = {
   announceMax: whole(1, 1_000_000, 'members'),
   intervalMs: milliseconds(50, 300_000),
   flushMs: milliseconds(0, 1_000),
+  directFrames: flag(),
   login: { schema: z.literal('multi'), allowed: 'multi: replace and reject are not available in this version yet' },
   maxSessions: notYet('a limit on sessions is'),
   partitions: whole(1, 1_024),
@@ -201,6 +203,7 @@ function complete(given: Parsed): Config {
     announceMax: given.announceMax ?? 1_000,
     intervalMs: given.intervalMs ?? 2_000,
     flushMs: given.flushMs ?? 20,
+    directFrames: given.directFrames ?? false,
     login: 'multi',
     partitions: given.partitions ?? (given.redisCluster === undefined ? 16 : 256),
     limits: given.limits ?? DEFAULT_LIMITS,

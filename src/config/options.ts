@@ -61,6 +61,11 @@ export interface NodeOptions {
   intervalMs?: number | undefined
   /** Changes within this window, in ms, share a packet. @default 20 */
   flushMs?: number | undefined
+  /**
+   * Write packets past Socket.IO to the TCP sockets of clients that have nothing else to be sent. Uses private fields of exact
+   * versions of engine.io and ws; with others, a node says so and does without. @default false
+   */
+  directFrames?: boolean | undefined
 
   /** How many sessions a user may have. Only `multi` is available in this version. @default 'multi' */
   login?: 'multi' | undefined
@@ -111,6 +116,7 @@ export const ENVIRONMENT = {
   announceMax: 'ROLLCALL_ANNOUNCE_MAX',
   intervalMs: 'ROLLCALL_INTERVAL_MS',
   flushMs: 'ROLLCALL_FLUSH_MS',
+  directFrames: 'ROLLCALL_DIRECT_FRAMES',
   login: 'ROLLCALL_LOGIN',
   maxSessions: 'ROLLCALL_MAX_SESSIONS',
   partitions: 'ROLLCALL_PARTITIONS',

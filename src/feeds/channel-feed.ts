@@ -59,6 +59,7 @@ export class ChannelFeed implements Feed {
   #historySize = 0
   #sorted: readonly string[] | null = null
   #hydrated = false
+  #settledAt = 0
   #closed = false
   #unsubscribe: (() => void) | null = null
   #suspicion = 0
@@ -80,6 +81,10 @@ export class ChannelFeed implements Feed {
 
   get fresh(): boolean {
     return this.#hydrated && !this.#closed && this.context.inService(this.partition)
+  }
+
+  get settled(): boolean {
+    return performance.now() >= this.#settledAt
   }
 
   sortedUserIds(): readonly string[] {
@@ -230,7 +235,7 @@ export class ChannelFeed implements Feed {
     if (this.#hydrated) {
       this.context.onRebase()
       this.context.onReplaced(this)
-    }
+    } else this.#settledAt = performance.now() + snapshot.settlesInMs
     this.#hydrated = true
     this.#drain(covered)
   }

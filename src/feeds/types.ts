@@ -30,6 +30,8 @@ export interface Feed {
   sortedUserIds(): readonly string[]
   /** Whether what it says may be given out: it is synced and its partition's heartbeat is recent. */
   readonly fresh: boolean
+  /** Whether nobody may be missing who was there before a loss: it saw what was there itself, or others have had their time to put it back. */
+  readonly settled: boolean
 }
 
 export interface Feeds {

@@ -34,6 +34,8 @@ export interface AudienceOptions {
 export class Audience {
   readonly #live: Watchers
   readonly #owed = new Map<string, Watcher>()
+  /** Of those, who had a view of the channel before Redis lost it: nobody may be missing in theirs. */
+  readonly #returning = new WeakSet<Watcher>()
   readonly #options: AudienceOptions
   readonly #telling: Telling
   #sumsUp: boolean
@@ -66,9 +68,13 @@ export class Audience {
    * Lets a socket watch from the feed's position on. With `missed` it is told these changes now, and what follows; with
    * null it gets a SNAPSHOT as soon as this turn of the event loop has ended, and then what follows. One that watches
    * already begins again.
+   *
+   * @param returns it has a view of an earlier life, so a SNAPSHOT waits until all that was lost may have been put back.
    */
-  attach(watcher: Watcher, missed: Missed | null): void {
+  attach(watcher: Watcher, missed: Missed | null, returns: boolean): void {
     this.detach(watcher.id)
+    if (returns) this.#returning.add(watcher)
+    else this.#returning.delete(watcher)
     const { feed } = this
     if (missed?.version !== feed.replica.version || !this.#keepsUp(watcher)) {
       this.#owed.set(watcher.id, watcher)
@@ -140,7 +146,8 @@ export class Audience {
   settle(): boolean {
     // What a feed says may not be given out before it is in step again.
     if (!this.feed.fresh) return this.#owed.size === 0
-    const ready = [...this.#owed.values()].filter((watcher) => this.#keepsUp(watcher))
+    const { settled } = this.feed
+    const ready = [...this.#owed.values()].filter((watcher) => this.#keepsUp(watcher) && (settled || !this.#returning.has(watcher)))
     if (ready.length > 0) {
       this.#makeReady()
       this.#options.outlet.toSockets(

@@ -143,12 +143,12 @@ export class Connection implements Watcher {
     }
   }
 
-  /** Watches, from where `missed` ends, or from a SNAPSHOT on. Takes over one reference to the feed. */
-  watch(subscription: Subscription, feed: Feed, missed: Missed | null): void {
+  /** Watches, from where `missed` ends, or from a SNAPSHOT on; see `Audience.attach`. Takes over one reference to the feed. */
+  watch(subscription: Subscription, feed: Feed, missed: Missed | null, returns: boolean): void {
     const before = subscription.feed
     if (before !== null && before !== feed) this.deps.fanout.detach(before, this.id)
     subscription.feed = feed
-    this.deps.fanout.attach(feed, this, missed)
+    this.deps.fanout.attach(feed, this, missed, returns)
     if (before !== null) this.deps.feeds.release(before)
   }
 

@@ -40,13 +40,13 @@ export class Fanout implements FeedListener {
   }
 
   /** See {@link Audience.attach}. Whoever attaches holds a reference to the feed until it has detached. */
-  attach(feed: Feed, watcher: Watcher, missed: Missed | null): void {
+  attach(feed: Feed, watcher: Watcher, missed: Missed | null, returns: boolean): void {
     let audience = this.#audiences.get(feed)
     if (audience === undefined) {
       audience = new Audience(feed, { ...this.options, room: `feed:${++this.#rooms}`, onOwed: (owing) => this.#owe(owing) })
       this.#audiences.set(feed, audience)
     }
-    audience.attach(watcher, missed)
+    audience.attach(watcher, missed, returns)
   }
 
   /** Does nothing for a socket that does not watch. */

@@ -2,15 +2,17 @@ import type { ReadyEvent } from '../protocol/events.js'
 import type { Config } from '../config.js'
 import type { Connection } from './connection.js'
 import { Connections } from './connections.js'
+import { directFramesRefused } from './direct-frames.js'
 import { drain } from './drain.js'
 import { Fanout } from './fanout.js'
 import { createHandlers } from './handlers/index.js'
 import { Kicks } from './kick.js'
 import { installLogin } from './login.js'
-import { createOutlet } from './outlet.js'
+import { createDirectOutlet, createOutlet } from './outlet.js'
 import { Requests } from './requests.js'
 import { createServer, trackUpgrades } from './server.js'
 import type { GatewayDeps, GatewayServer } from './types.js'
+import type { Outlet } from './watchers.js'
 
 export interface Gateway {
   readonly io: GatewayServer
@@ -34,7 +36,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const cutUpgrades = trackUpgrades(deps.server, io)
   const connections = new Connections()
   const { flushMs, announceMax, intervalMs, limits } = config
-  const fanout = new Fanout({ outlet: createOutlet(io), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
+  const fanout = new Fanout({ outlet: outletOf(io, deps), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
   const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
   const kicks = new Kicks(io, connections, log)
 
@@ -84,6 +86,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await io.of('/').adapter.close()
     },
   }
+}
+
+function outletOf(io: GatewayServer, { config, log }: GatewayDeps): Outlet {
+  if (!config.directFrames) return createOutlet(io)
+  const refused = directFramesRefused(io)
+  if (refused === null) return createDirectOutlet(io)
+  log.warn({ reason: refused }, 'frames are not sent directly')
+  return createOutlet(io)
 }
 
 function readyEvent({ session }: Connection, nodeId: string, { limits }: Config): ReadyEvent {

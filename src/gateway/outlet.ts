@@ -1,11 +1,12 @@
+import { sendDirectly } from './direct-frames.js'
 import type { Packet } from './packet.js'
+import type { GatewayServer, GatewaySocket } from './types.js'
 import type { Outlet } from './watchers.js'
-import type { GatewayServer } from './types.js'
 
 /** Packets leave through this node's rooms: Socket.IO encodes each once. Nothing of it goes to other nodes. */
 export function createOutlet(io: GatewayServer): Outlet {
-  const socketOf = (id: string) => io.of('/').sockets.get(id)
   return {
+    ...rooms(io),
     toRoom: (room, except, packet) => {
       io.local.to(room).except([...except]).emit('presence', ...encoded(packet))
     },
@@ -13,6 +14,34 @@ export function createOutlet(io: GatewayServer): Outlet {
     toSockets: (ids, packet) => {
       io.local.to([...ids]).emit('presence', ...encoded(packet))
     },
+  }
+}
+
+/** The same, but that whoever has nothing else to be sent gets a packet past Socket.IO (`direct-frames.ts`). */
+export function createDirectOutlet(io: GatewayServer): Outlet {
+  const { sockets, adapter } = io.of('/')
+  const toSockets = (ids: Iterable<string>, packet: Packet): void => {
+    const others: string[] = []
+    for (const id of ids) {
+      const socket: GatewaySocket | undefined = sockets.get(id)
+      if (socket !== undefined && !sendDirectly(socket.conn, packet.frame)) others.push(id)
+    }
+    if (others.length > 0) io.local.to(others).emit('presence', ...encoded(packet))
+  }
+  return {
+    ...rooms(io),
+    toSockets,
+    toRoom: (room, except, packet) => {
+      const all: Iterable<string> = adapter.rooms.get(room) ?? []
+      const apart = new Set(except)
+      toSockets(apart.size === 0 ? all : [...all].filter((id) => !apart.has(id)), packet)
+    },
+  }
+}
+
+function rooms(io: GatewayServer): Pick<Outlet, 'join' | 'leave'> {
+  const socketOf = (id: string) => io.of('/').sockets.get(id)
+  return {
     // Asked of the socket, which knows when it is gone and then joins nothing.
     join: (id, room) => void socketOf(id)?.join(room),
     leave: (id, room) => void socketOf(id)?.leave(room),

@@ -1,5 +1,6 @@
 import { Decoder, Encoder, type Packet as ParserPacket } from 'socket.io-parser'
 import type { PacketSpan, PresenceEvent } from '../protocol/events.js'
+import { textFrame } from './direct-frames.js'
 
 /** Socket.IO's and Engine.IO's marks of an event in the main namespace. */
 const MESSAGE = '4'
@@ -12,6 +13,7 @@ const EVENT = '2'
 export class Packet {
   /** The two arguments of the event as JSON, without brackets. */
   readonly json: string
+  #frame: Buffer | null = null
 
   constructor(events: readonly string[], span: PacketSpan) {
     this.json = `[${events.join(',')}],${JSON.stringify(span)}`
@@ -22,9 +24,9 @@ export class Packet {
     return `${EVENT}["presence",${this.json}]`
   }
 
-  /** As a message of Engine.IO. */
-  get message(): string {
-    return MESSAGE + this.text
+  /** As a WebSocket frame. */
+  get frame(): Buffer {
+    return (this.#frame ??= textFrame(MESSAGE + this.text))
   }
 }
 

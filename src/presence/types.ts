@@ -183,6 +183,8 @@ export interface ChannelSnapshot {
   readonly emptied: number
   /** One of the channel's two keys is gone, and this is what is left: assert or put back what is known. */
   readonly damaged: boolean
+  /** For so long, in milliseconds, what an earlier life of the partition had is still being put back. */
+  readonly settlesInMs: number
 }
 
 /** What one script published of one channel. */

@@ -70,6 +70,7 @@ export class Sockets implements Outlet {
 export class Room {
   readonly replica = new ChannelReplica({ life: LIFE, version: 100, members: new Map() })
   fresh = true
+  settled = true
   readonly feed: Feed
   /** What is kept for those who come back, and from where on. */
   #kept: Effect[] = []
@@ -78,6 +79,7 @@ export class Room {
   constructor(private readonly fanout: Fanout) {
     const { replica } = this
     const isFresh = (): boolean => this.fresh
+    const isSettled = (): boolean => this.settled
     this.feed = {
       channel: { app: 'dev', type: 'MESSAGE', name: 'room' },
       replica,
@@ -86,6 +88,9 @@ export class Room {
       sortedUserIds: () => [...replica.members.keys()].sort(),
       get fresh() {
         return isFresh()
+      },
+      get settled() {
+        return isSettled()
       },
     }
   }

@@ -29,7 +29,7 @@ function summaries(id: string) {
 const NOTHING = { joined: [], left: [], timedOut: [], states: {} }
 
 async function arrive(...watchers: readonly Watcher[]): Promise<void> {
-  for (const one of watchers) fanout.attach(room.feed, one, null)
+  for (const one of watchers) fanout.attach(room.feed, one, null, false)
   await Promise.resolve()
   jest.advanceTimersByTime(0)
   for (const { id } of watchers) sockets.received.delete(id)
@@ -118,8 +118,8 @@ describe('who begins within an interval', () => {
     await busy(watcher('old'))
     room.change(join('f'))
     jest.advanceTimersByTime(INTERVAL_MS / 2)
-    fanout.attach(room.feed, watcher('new'), null)
-    fanout.attach(room.feed, watcher('twin'), null)
+    fanout.attach(room.feed, watcher('new'), null, false)
+    fanout.attach(room.feed, watcher('twin'), null, false)
     jest.runAllTicks()
     expect(spans('new')).toEqual([[0, 106]])
     expect(told('new')).toEqual([['SNAPSHOT']])
@@ -165,7 +165,7 @@ describe('who begins within an interval', () => {
     await busy(watcher('old'))
     room.change(join('f'))
     const missed: Missed = { previous: 104, version: 106, effects: ['e', 'f'].map((userId, at) => ({ kind: 'join', member: { userId, states: {}, joinedAt: 1 }, version: 105 + at, at: 7 })) }
-    fanout.attach(room.feed, watcher('e'), missed)
+    fanout.attach(room.feed, watcher('e'), missed, false)
     expect(spans('e')).toEqual([[104, 106]])
     expect(summaries('e')).toEqual([[{ ...NOTHING, joined: ['f'], totalOccupancy: 6 }]])
     room.change(leave('a'))

@@ -244,7 +244,7 @@ class Story {
   #watch(seat: Seat, continues: boolean): void {
     const position = seat.sdk.view.position
     seat.away = false
-    this.fanout.attach(this.room.feed, seat.me, continues && position !== null ? this.room.feed.missedSince(position) : null)
+    this.fanout.attach(this.room.feed, seat.me, continues && position !== null ? this.room.feed.missedSince(position) : null, false)
   }
 }
 

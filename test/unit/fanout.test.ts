@@ -13,7 +13,7 @@ const told = (id: string): string[][] => sockets.told(id)
 const spans = (id: string): number[][] => sockets.spans(id)
 
 async function arrive(...watchers: readonly Watcher[]): Promise<void> {
-  for (const one of watchers) fanout.attach(room.feed, one, null)
+  for (const one of watchers) fanout.attach(room.feed, one, null, false)
   await Promise.resolve()
   jest.advanceTimersByTime(0)
   for (const { id } of watchers) sockets.received.delete(id)
@@ -35,7 +35,7 @@ afterEach(() => {
 describe('a new watcher', () => {
   test('gets one SNAPSHOT, in order of user ids, and what follows', () => {
     room.change(join('b', { k: 'v' }), join('a'))
-    fanout.attach(room.feed, watcher('w'), null)
+    fanout.attach(room.feed, watcher('w'), null, false)
     jest.runAllTicks()
     room.change(join('c'))
     const [first, second] = sockets.received.get('w') ?? []
@@ -49,7 +49,7 @@ describe('a new watcher', () => {
   })
 
   test('shares the SNAPSHOT with those who come in the same turn', () => {
-    for (const id of ['a', 'b', 'c']) fanout.attach(room.feed, watcher(id), null)
+    for (const id of ['a', 'b', 'c']) fanout.attach(room.feed, watcher(id), null, false)
     jest.runAllTicks()
     expect(sockets.encoded).toBe(1)
     for (const id of ['a', 'b', 'c']) expect(told(id)).toEqual([['SNAPSHOT']])
@@ -60,12 +60,26 @@ describe('a new watcher', () => {
     await arrive(watcher('old'))
     room.change(join('a'))
     room.change(join('b')) // waits in the window
-    fanout.attach(room.feed, watcher('new'), null)
+    fanout.attach(room.feed, watcher('new'), null, false)
     jest.runAllTicks()
     expect(told('old')).toEqual([['REMOTE_JOIN a'], ['REMOTE_JOIN b']])
     jest.advanceTimersByTime(FLUSH_MS)
     expect(told('new')).toEqual([['SNAPSHOT']])
     expect(told('old')).toEqual([])
+  })
+
+  test('that has a view of an earlier life gets its SNAPSHOT when what was lost is back, and others at once', () => {
+    room.settled = false
+    fanout.attach(room.feed, watcher('returns'), null, true)
+    fanout.attach(room.feed, watcher('new'), null, false)
+    jest.runAllTicks()
+    expect(told('new')).toEqual([['SNAPSHOT']])
+    room.change(join('a'))
+    jest.advanceTimersByTime(1_000)
+    expect(told('returns')).toEqual([])
+    room.settled = true
+    jest.advanceTimersByTime(100)
+    expect(told('returns')).toEqual([['SNAPSHOT']])
   })
 
   test('that knows a position is told what it missed, and no SNAPSHOT', async () => {
@@ -80,7 +94,7 @@ describe('a new watcher', () => {
         { kind: 'join', member: { userId: 'w', states: {}, joinedAt: 1 }, version: 102, at: 7 },
       ],
     }
-    fanout.attach(room.feed, watcher('w'), missed)
+    fanout.attach(room.feed, watcher('w'), missed, false)
     expect(spans('w')).toEqual([[100, 102]])
     expect(told('w')).toEqual([['REMOTE_JOIN a']])
     jest.advanceTimersByTime(FLUSH_MS)
@@ -89,7 +103,7 @@ describe('a new watcher', () => {
   })
 
   test('that has missed nothing is told nothing', () => {
-    fanout.attach(room.feed, watcher('w'), { previous: 100, version: 100, effects: [] })
+    fanout.attach(room.feed, watcher('w'), { previous: 100, version: 100, effects: [] }, false)
     jest.runAllTicks()
     expect(told('w')).toEqual([])
     room.change(join('a'))
@@ -99,7 +113,7 @@ describe('a new watcher', () => {
   test('that attaches again begins again; one that detached hears nothing', async () => {
     const w = watcher('w')
     await arrive(w)
-    fanout.attach(room.feed, w, null)
+    fanout.attach(room.feed, w, null, false)
     jest.runAllTicks()
     expect(told('w')).toEqual([['SNAPSHOT']])
     fanout.detach(room.feed, 'w')
@@ -111,7 +125,7 @@ describe('a new watcher', () => {
 
   test('waits while the feed may not answer', () => {
     room.fresh = false
-    fanout.attach(room.feed, watcher('w'), null)
+    fanout.attach(room.feed, watcher('w'), null, false)
     jest.runAllTicks()
     jest.advanceTimersByTime(1_000)
     expect(told('w')).toEqual([])
@@ -160,7 +174,7 @@ describe('packets', () => {
   test('and does not keep watchers from standing at one position', async () => {
     await arrive(watcher('old'))
     room.change({ kind: 'leave', userId: 'nobody' })
-    fanout.attach(room.feed, watcher('new'), null)
+    fanout.attach(room.feed, watcher('new'), null, false)
     jest.runAllTicks()
     expect(spans('old')).toEqual([[100, 101]])
     room.change(join('a'))
@@ -174,7 +188,7 @@ describe('packets', () => {
     room.change(join('a'))
     room.change(join('b')) // waits in the window
     expect(told('w')).toEqual([['REMOTE_JOIN a']])
-    fanout.attach(room.feed, w, null)
+    fanout.attach(room.feed, w, null, false)
     jest.runAllTicks()
     jest.advanceTimersByTime(10 * FLUSH_MS)
     expect(told('w')).toEqual([['SNAPSHOT']])

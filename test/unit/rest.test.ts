@@ -35,6 +35,7 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
     sortedUserIds: () => [...members.keys()].sort(),
     atLeast: async () => undefined,
     fresh: true,
+    settled: true,
   }
   const self = {
     config,

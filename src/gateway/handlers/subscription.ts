@@ -20,6 +20,8 @@ export interface Opened {
 export interface Plan {
   readonly result: Exclude<ResumeResult['result'], 'error'>
   readonly missed: Missed | null
+  /** The client's view is of an earlier life. */
+  readonly returns: boolean
 }
 
 /**
@@ -62,19 +64,20 @@ export async function open(context: HandlerContext, connection: Connection, requ
 
 /** What will follow for this subscription; holds for the current turn of the event loop, in which it is settled. */
 export function plan({ request, feed, isNew }: Opened): Plan {
-  if (feed === null) return { result: 'unchanged', missed: null }
+  if (feed === null) return { result: 'unchanged', missed: null, returns: false }
+  const returns = request.since !== null && request.since.life !== feed.replica.life
   // Changes do not tell a user of its own states, and a stay that begins anew has others than the one before.
   const missed = request.since === null || isNew ? null : feed.missedSince(request.since)
-  if (missed === null) return { result: 'snapshot', missed }
-  return { result: missed.version === missed.previous ? 'unchanged' : 'changes', missed }
+  if (missed === null) return { result: 'snapshot', missed, returns }
+  return { result: missed.version === missed.previous ? 'unchanged' : 'changes', missed, returns }
 }
 
 /** Begins to send, or stops. To be called when the answer has been sent, for the answer comes first. */
-export function settle(context: HandlerContext, connection: Connection, opened: Opened, { missed }: Plan): void {
+export function settle(context: HandlerContext, connection: Connection, opened: Opened, { missed, returns }: Plan): void {
   const { subscription, feed } = opened
   if (!connection.alive) abandon(context, opened)
   else if (feed === null) connection.unwatch(subscription)
-  else connection.watch(subscription, feed, missed)
+  else connection.watch(subscription, feed, missed, returns)
 }
 
 /** Gives up what {@link open} took, when there is nobody to settle it for. */

@@ -149,7 +149,7 @@ export class RedisStore implements PresenceStore {
     const id = channelId(channel)
     const reply = listOf(await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])), 'snapshot')
     if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
-    const [life, channelLife, version, time, damaged, emptied, ...rows] = reply
+    const [life, channelLife, version, time, damaged, emptied, settles, ...rows] = reply
     const members = new Map<string, ReturnType<ChannelSnapshot['members']['get']> & object>()
     for (let i = 0; i + 1 < rows.length; i += 2) {
       const userId = textOf(rows[i], 'snapshot')
@@ -162,6 +162,7 @@ export class RedisStore implements PresenceStore {
       time: numberOf(time, 'snapshot'),
       emptied: numberOf(emptied, 'snapshot'),
       damaged: damaged === '1',
+      settlesInMs: numberOf(settles, 'snapshot') / 1000,
       members,
     }
   }
