@@ -28,10 +28,10 @@ export class RedisServer {
     private readonly command: Redis,
   ) {}
 
-  static async start(): Promise<RedisServer> {
+  static async start(extra: readonly string[] = []): Promise<RedisServer> {
     const port = await freePort()
     const directory = await mkdtemp(path.join(tmpdir(), 'rollcall-bench-'))
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no']
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', ...extra]
     const started = await ServerProcess.start(`redis-server :${port}`, redisBinary(), args)
     const command = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null, retryStrategy: () => 50 })
     // It does not listen yet.
@@ -42,6 +42,11 @@ export class RedisServer {
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`
+  }
+
+  /** Any command. */
+  async call(name: string, ...args: readonly (string | number)[]): Promise<unknown> {
+    return this.command.call(name, ...args.map(String))
   }
 
   async figures(): Promise<RedisFigures> {

@@ -1,10 +1,10 @@
 import { naive } from './naive.js'
-import { rollcall } from './rollcall.js'
+import { rollcall, rollcallDirect } from './rollcall.js'
 import { soketi } from './soketi.js'
 import { socketIo, ws } from './transport.js'
 import type { Peer, PeerName, RosterPeer, TransportPeer } from './types.js'
 
-const ROSTER_PEERS: readonly RosterPeer[] = [rollcall, naive, soketi]
+const ROSTER_PEERS: readonly RosterPeer[] = [rollcall, rollcallDirect, naive, soketi]
 const TRANSPORT_PEERS: readonly TransportPeer[] = [ws, socketIo]
 const PEERS: readonly Peer[] = [...ROSTER_PEERS, ...TRANSPORT_PEERS]
 

@@ -4,7 +4,7 @@ import { remembering } from '../lib/decoder.js'
 import type { RedisServer } from '../lib/redis.js'
 import { answers, ServerNode } from '../lib/server-node.js'
 import { SocketIoClient } from '../lib/socket-io-client.js'
-import { nameOf, NO_NEWS, numberOf, RETRY_MS, type News, type RosterClient, type RosterPeer, type Settings } from './types.js'
+import { nameOf, NO_NEWS, numberOf, RETRY_MS, type News, type Peer, type RosterClient, type RosterPeer, type Settings } from './types.js'
 
 interface Event {
   readonly eventType: string
@@ -123,6 +123,11 @@ export class RollcallClient {
   }
 }
 
+/** Rollcall's nodes, at their defaults or not. */
+export function isRollcall({ name }: Peer): boolean {
+  return name.startsWith('rollcall')
+}
+
 /** Two or more nodes as `node dist/main.js` runs them, at their defaults. */
 export const rollcall: RosterPeer = {
   name: 'rollcall',
@@ -160,4 +165,11 @@ export const rollcall: RosterPeer = {
       destroy: () => client.destroy(),
     }
   },
+}
+
+/** The same, with frames written past Socket.IO (`ROLLCALL_DIRECT_FRAMES`). */
+export const rollcallDirect: RosterPeer = {
+  ...rollcall,
+  name: 'rollcall-direct',
+  start: (redis, settings) => rollcall.start(redis, { ...settings, ROLLCALL_DIRECT_FRAMES: 'true' }),
 }

@@ -1,7 +1,7 @@
 import type { RedisServer } from '../lib/redis.js'
 import type { ServerNode } from '../lib/server-node.js'
 
-export type PeerName = 'rollcall' | 'naive' | 'soketi' | 'ws' | 'socket.io'
+export type PeerName = 'rollcall' | 'rollcall-direct' | 'naive' | 'soketi' | 'ws' | 'socket.io'
 
 /** Starts the servers of a peer. */
 export interface Peer {

@@ -5,7 +5,7 @@ import { Arrivals } from '../lib/arrivals.js'
 import { atLeast, type Results, type Row } from '../lib/figures.js'
 import { inParallel, until } from '../lib/wait.js'
 import { transportPeer } from '../peers/index.js'
-import { RollcallClient } from '../peers/rollcall.js'
+import { isRollcall, RollcallClient } from '../peers/rollcall.js'
 import type { Settings } from '../peers/types.js'
 import { changeOf } from './change.js'
 import type { Figures, Scenario } from './types.js'
@@ -98,7 +98,7 @@ async function runTransport(arena: Arena, size: number, changes: number): Promis
 async function run(arena: Arena, settings: Settings = {}): Promise<Figures> {
   const size = arena.size(WATCHERS)
   const changes = arena.size(CHANGES, 1_000)
-  return arena.peer.name === 'rollcall' ? runRollcall(arena, size, changes, settings) : runTransport(arena, size, changes)
+  return isRollcall(arena.peer) ? runRollcall(arena, size, changes, settings) : runTransport(arena, size, changes)
 }
 
 function rowsFor(what: string): (results: Results) => Row[] {
@@ -112,7 +112,7 @@ export const busy: Scenario = {
   about:
     '1,000 members of one channel at two nodes, who all watch it, change their state a thousand times a second in all. “Delivered” is a change that a watcher was told by name. ' +
     'ws is told to broadcast each change by itself, in a message of the bytes that one change has in Rollcall’s words, at that rate or as fast as it can.',
-  peers: ['rollcall', 'ws'],
+  peers: ['rollcall', 'rollcall-direct', 'ws'],
   run: (arena) => run(arena),
   rows: rowsFor('busy: changes delivered per server CPU second, changes sharing packets, Rollcall by raw ws'),
 }

@@ -32,7 +32,7 @@ export const KEY_TTL_S = 86_400
 /** Replies by which Redis says that it did not execute a call. */
 const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|NOPERM|NOAUTH|MOVED|ASK)\b/
 /** What ioredis says of a command that it never sent. */
-const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections/
+const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections|All keys in the pipeline should belong to the same slots/
 
 const FIXED_KEYS = 4
 /** Keys or fields that one call of a SCAN looks at. */

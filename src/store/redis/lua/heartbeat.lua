@@ -21,8 +21,10 @@ local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%
 local lost = life and c[4] ~= replid -- another server, or the same one restarted: writes may be missing
 local due, dues, search = redis.call('ZCARD', dueKey), tonumber(c[9] or 0), c[10] or ''
 if not life or lost then
-  dues = due -- how many there were is lost with the clock: somebody has to look
-  if known ~= '' then search = node end
+  if not life then -- how many were due is lost with the clock: somebody has to look
+    dues = due
+    if known ~= '' then search = node end
+  end
   now = math.max(time, now, tonumber(ARGV[8]))
   life, born, hold, fresh = ARGV[7], now, 0, 0
 else
