@@ -342,6 +342,24 @@ export function storeSuite(setup: Setup): void {
       expect((await a.beat()).dueLost).toBe(false)
     })
 
+    test('I2 I8: a server whose clock is ahead takes over, and nobody has less time to come back', async () => {
+      const { a } = await cluster('a')
+      await a.join(lobby, 'ann')
+      await a.suspend(lobby, 'ann', 20_000)
+      const [clock, due, behind] = [`rollcall:{${a.partition}}:clock`, `rollcall:{${a.partition}}:due`, 3_600_000_000]
+      // As if all had been written by a server that was an hour behind.
+      for (const field of ['now', 'time', 'hold', 'fresh', 'born']) await running.command('HINCRBY', clock, field, String(-behind))
+      const [member] = (await running.command('ZRANGE', due, '0', '-1')) as string[]
+      await running.command('ZINCRBY', due, String(-behind), member ?? '')
+      await running.command('HSET', clock, 'replid', 'of-another-server')
+      const beat = await a.beat()
+      expect(beat.clock).toBeGreaterThan(Date.now() * 1_000 - 60_000_000)
+      const leftMs = ((beat.nextDue ?? 0) - beat.clock) / 1_000
+      expect(leftMs).toBeGreaterThan(15_000)
+      expect(leftMs).toBeLessThanOrEqual(20_000)
+      expect((await a.store.member(lobby, 'ann'))?.revision).toBeGreaterThan(0)
+    })
+
     test('a list of channels that was lost is noticed by the audit, and an assert puts it back', async () => {
       const { a } = await cluster('a')
       await a.join(lobby, 'ann')

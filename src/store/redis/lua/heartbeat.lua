@@ -20,20 +20,24 @@ local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 local lost = life and c[4] ~= replid -- another server, or the same one restarted: writes may be missing
 local due, dues, search = redis.call('ZCARD', dueKey), tonumber(c[9] or 0), c[10] or ''
+local step = life and math.max(0, time - tonumber(c[3])) or 0
+local cut = math.min(step, 1.5 * period)
 if not life or lost then
   if not life then -- how many were due is lost with the clock: somebody has to look
     dues = due
     if known ~= '' then search = node end
   end
-  now = math.max(time, now, tonumber(ARGV[8]))
+  local seen = tonumber(ARGV[8])
+  local before = life and now + cut or seen
+  now = math.max(time, now, seen)
+  if before > 0 and now > before then -- the clock leaps, so that versions rise: nobody's deadline comes nearer by that
+    local all = redis.call('ZRANGE', dueKey, 0, -1, 'WITHSCORES')
+    for i = 1, #all, 2 do redis.call('ZADD', dueKey, text(tonumber(all[i + 1]) + now - before), all[i]) end
+  end
   life, born, hold, fresh = ARGV[7], now, 0, 0
 else
-  local step = math.max(0, time - tonumber(c[3]))
-  if step > 1.5 * period then
-    step = 1.5 * period
-    hold = math.max(hold, now + step + 2 * period)
-  end
-  now = math.floor(now + step)
+  if step > cut then hold = math.max(hold, now + cut + 2 * period) end
+  now = math.floor(now + cut)
 end
 -- Somebody knew another life: there is data to be put back, so nothing ends for two heartbeats. (A cluster's first life has none.)
 if lost or (known ~= '' and known ~= life) then
