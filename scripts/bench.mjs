@@ -1,4 +1,5 @@
-// Bundles the bench, so that it is TypeScript like the rest, and runs it: `npm run bench -- [options]`, see bench/options.ts.
+// Bundles the bench, so that it is TypeScript like the rest, and runs it: `npm run bench -- [options]`, see bench/options.ts; with
+// --scaling, the cost model of docs/scaling.md (`--write` puts it there).
 // Rollcall itself runs from dist/.
 import { spawn, spawnSync } from 'node:child_process'
 import path from 'node:path'
@@ -15,7 +16,7 @@ if (status !== 0) process.exit(1)
 const outdir = path.join(root, '.cache', 'bench')
 const servers = Object.fromEntries(['naive', 'socket-io', 'ws'].map((name) => [name, `bench/peers/servers/${name}.ts`]))
 await build({
-  entryPoints: { main: 'bench/main.ts', probe: 'bench/lib/probe.ts', ...servers },
+  entryPoints: { main: 'bench/main.ts', scaling: 'bench/scaling/main.ts', probe: 'bench/lib/probe.ts', ...servers },
   outdir,
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -26,7 +27,9 @@ await build({
   sourcemap: 'inline',
   logLevel: 'warning',
 })
-const run = spawn(process.execPath, ['--enable-source-maps', path.join(outdir, 'main.mjs'), ...process.argv.slice(2)], { stdio: 'inherit' })
+const args = process.argv.slice(2)
+const entry = args.includes('--scaling') ? ['--expose-gc', path.join(outdir, 'scaling.mjs')] : [path.join(outdir, 'main.mjs')]
+const run = spawn(process.execPath, ['--enable-source-maps', ...entry, ...args], { stdio: 'inherit' })
 run.on('exit', (code) => {
   process.exitCode = code ?? 1
 })
