@@ -43,6 +43,7 @@ const HOME_OF = {
   express: ['rest'],
   helmet: ['rest'],
   'socket.io': ['gateway'],
+  'socket.io-parser': ['gateway'],
   '@socket.io/redis-adapter': ['gateway', 'node'],
   '@socket.io/sticky': ['gateway', 'cli'],
   'socket.io-client': ['client', 'cli'],

@@ -51,9 +51,10 @@ export class Connection implements Watcher {
   pending = 0
   /** The client said that its page is being closed. */
   closing = false
-  readonly #reserved = new Map<string, ChannelRef>()
-  readonly #writes = new Set<Promise<unknown>>()
-  readonly #clock: TokenClock
+  /** These three are made when they are needed: idle connections are what there is most of. */
+  #reserved: Map<string, ChannelRef> | null = null
+  #writes: Set<Promise<unknown>> | null = null
+  #clock: TokenClock | null = null
   #grant: Grant
   #ending: Promise<void> | null = null
 
@@ -64,13 +65,6 @@ export class Connection implements Watcher {
     private readonly deps: ConnectionDeps,
   ) {
     this.#grant = grant
-    this.#clock = new TokenClock({
-      onWillExpire: () => socket.emit('token', { eventType: 'WILL_EXPIRE' }),
-      onExpired: () => {
-        socket.emit('token', { eventType: 'EXPIRED' })
-        this.expel('expired')
-      },
-    })
   }
 
   get id(): string {
@@ -105,7 +99,16 @@ export class Connection implements Watcher {
 
   /** The token is looked after from here on. */
   armClock(): void {
-    if (this.alive) this.#clock.arm(this.#grant.expiresAt)
+    if (!this.alive || (this.#grant.expiresAt === null && this.#clock === null)) return
+    const { socket } = this
+    this.#clock ??= new TokenClock({
+      onWillExpire: () => socket.emit('token', { eventType: 'WILL_EXPIRE' }),
+      onExpired: () => {
+        socket.emit('token', { eventType: 'EXPIRED' })
+        this.expel('expired')
+      },
+    })
+    this.#clock.arm(this.#grant.expiresAt)
   }
 
   /** Takes over the rights and the end of a new token. */
@@ -118,28 +121,31 @@ export class Connection implements Watcher {
   reserve(channel: ChannelRef, limit: number): void {
     const key = keyOf(channel)
     if (this.subscriptions.has(key)) return
-    if (this.subscriptions.size + this.#reserved.size >= limit) {
+    if (this.subscriptions.size + (this.#reserved?.size ?? 0) >= limit) {
       throw new RollcallError('CHANNEL_LIMIT', `a client is in at most ${limit} channels`)
     }
-    this.#reserved.set(key, channel)
+    ;(this.#reserved ??= new Map()).set(key, channel)
   }
 
   unreserve(channel: ChannelRef): void {
-    this.#reserved.delete(keyOf(channel))
+    this.#reserved?.delete(keyOf(channel))
+    if (this.#reserved?.size === 0) this.#reserved = null
   }
 
   /** What is subscribed to, or just being subscribed to. */
   channelsInUse(): readonly ChannelRef[] {
-    return [...new Map([...this.#reserved, ...[...this.subscriptions].map(([key, { channel }]) => [key, channel] as const)]).values()]
+    return [...new Map([...(this.#reserved ?? []), ...[...this.subscriptions].map(([key, { channel }]) => [key, channel] as const)]).values()]
   }
 
   /** A write of this session: its end waits for it, so that nothing of the session is written after its last word. */
   async write<T>(work: Promise<T>): Promise<T> {
-    this.#writes.add(work)
+    const writes = (this.#writes ??= new Set())
+    writes.add(work)
     try {
       return await work
     } finally {
-      this.#writes.delete(work)
+      writes.delete(work)
+      if (writes.size === 0 && this.#writes === writes) this.#writes = null
     }
   }
 
@@ -194,11 +200,11 @@ export class Connection implements Watcher {
   }
 
   async #end(how: Ending): Promise<void> {
-    this.#clock.clear()
+    this.#clock?.clear()
     for (const subscription of this.subscriptions.values()) this.unwatch(subscription)
     this.subscriptions.clear()
     this.deps.presence.abandon(this.session)
-    while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
+    while (this.#writes !== null) await Promise.allSettled(this.#writes)
     if (how === 'logout') await this.deps.presence.close(this.session)
     if (how === 'lost') await this.deps.presence.suspend(this.session, this.closing ? CLOSING_GRACE_MS : undefined)
   }

@@ -1,3 +1,4 @@
+import { MultiMap } from '../presence/multi-map.js'
 import type { Packet } from './packet.js'
 
 /** A socket as the fan-out sees it. */
@@ -30,7 +31,7 @@ export interface Early {
  */
 export class Watchers {
   readonly #all = new Map<string, Watcher>()
-  readonly #ofUser = new Map<string, Set<Watcher>>()
+  readonly #ofUser = new MultiMap<Watcher>()
   readonly #early = new Map<Watcher, number>()
 
   constructor(
@@ -54,9 +55,7 @@ export class Watchers {
   /** @param position where it stands, if that is ahead of the room; else null. */
   add(watcher: Watcher, position: number | null): void {
     this.#all.set(watcher.id, watcher)
-    const ofUser = this.#ofUser.get(watcher.userId)
-    if (ofUser === undefined) this.#ofUser.set(watcher.userId, new Set([watcher]))
-    else ofUser.add(watcher)
+    this.#ofUser.add(watcher.userId, watcher)
     if (position === null) this.outlet.join(watcher.id, this.room)
     else this.#early.set(watcher, position)
   }
@@ -66,15 +65,13 @@ export class Watchers {
     const watcher = this.#all.get(id)
     if (watcher === undefined) return
     this.#all.delete(id)
-    const ofUser = this.#ofUser.get(watcher.userId)
-    ofUser?.delete(watcher)
-    if (ofUser?.size === 0) this.#ofUser.delete(watcher.userId)
+    this.#ofUser.delete(watcher.userId, watcher)
     if (!this.#early.delete(watcher)) this.outlet.leave(id, this.room)
   }
 
   /** Those of a user who are in the room. */
   inRoom(userId: string): Watcher[] {
-    return [...(this.#ofUser.get(userId) ?? [])].filter((watcher) => !this.#early.has(watcher))
+    return [...this.#ofUser.of(userId)].filter((watcher) => !this.#early.has(watcher))
   }
 
   /** Those who are ahead of the room, the furthest first. */

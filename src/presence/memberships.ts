@@ -1,3 +1,4 @@
+import { MultiMap } from './multi-map.js'
 import { channelId, type Attach, type Channel, type MemberRecord, type Membership } from './types.js'
 
 /**
@@ -37,7 +38,7 @@ export function confirm(membership: LocalMembership, result: { readonly member?:
 /** The memberships of this node in one partition, by channel and by key. */
 export class Memberships {
   readonly #byKey = new Map<string, LocalMembership>()
-  readonly #byChannel = new Map<string, Set<LocalMembership>>()
+  readonly #byChannel = new MultiMap<LocalMembership>()
 
   get size(): number {
     return this.#byKey.size
@@ -53,10 +54,7 @@ export class Memberships {
     const older = this.#byKey.get(key)
     if (older !== undefined) this.delete(older)
     this.#byKey.set(key, membership)
-    const id = channelId(membership.channel)
-    const inChannel = this.#byChannel.get(id)
-    if (inChannel === undefined) this.#byChannel.set(id, new Set([membership]))
-    else inChannel.add(membership)
+    this.#byChannel.add(channelId(membership.channel), membership)
   }
 
   /** Only this very one: a newer attach of the same session stays. */
@@ -64,10 +62,7 @@ export class Memberships {
     const key = keyOf(membership)
     if (this.#byKey.get(key) !== membership) return
     this.#byKey.delete(key)
-    const id = channelId(membership.channel)
-    const inChannel = this.#byChannel.get(id)
-    inChannel?.delete(membership)
-    if (inChannel?.size === 0) this.#byChannel.delete(id)
+    this.#byChannel.delete(channelId(membership.channel), membership)
   }
 
   all(): Iterable<LocalMembership> {
@@ -78,8 +73,8 @@ export class Memberships {
     return this.#byChannel.keys()
   }
 
-  in(channel: Channel): ReadonlySet<LocalMembership> {
-    return this.#byChannel.get(channelId(channel)) ?? NONE
+  in(channel: Channel): Iterable<LocalMembership> {
+    return this.#byChannel.of(channelId(channel))
   }
 
   get listed(): number {
@@ -88,8 +83,6 @@ export class Memberships {
     return count
   }
 }
-
-const NONE: ReadonlySet<LocalMembership> = new Set()
 
 function keyOf(membership: Membership): string {
   return `${channelId(membership.channel)}\0${membership.userId}\0${membership.session}`

@@ -14,6 +14,8 @@ import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { PresenceStore } from './store.js'
 import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type StateChange } from './types.js'
 
+const NOTHING_UNDER_WAY = Promise.resolve()
+
 /** The domain of one node: sessions, memberships and the partitions' lanes. */
 export class NodePresence implements Presence {
   readonly nodeId: string
@@ -279,7 +281,7 @@ export class NodePresence implements Presence {
       known: undefined,
       channelLife: '',
       unstated: false,
-      tail: Promise.resolve(),
+      tail: NOTHING_UNDER_WAY,
     }
     this.memberships[this.store.partitionOf(membership.channel)]?.put(local)
     return local
