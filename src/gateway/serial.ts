@@ -13,7 +13,7 @@ export class Serial {
 
   /** Resolves, when it is this caller's turn, to the function that ends the turn. It must be called. */
   async enter(key: string): Promise<() => void> {
-    const tails = (this.#tails ??= new Map())
+    const tails = (this.#tails ??= new Map<string, Promise<void>>())
     const before = tails.get(key)
     let leave!: () => void
     const turn = new Promise<void>((resolve) => {
