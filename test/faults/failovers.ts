@@ -20,6 +20,8 @@ export const FAILOVERS: readonly Fault[] = [
     what: 'kill -9 of a master; its replica takes over, and it is started again',
     lastsMs: 1_500,
     on: REPLICATED,
+    // What it answered in its last moment its heir may lack: Redis replicates after it has answered.
+    rollsBack: true,
     alone: REDIS_PROCESS,
     apply: async (world) => {
       const master = await oneOf(world)
@@ -33,6 +35,8 @@ export const FAILOVERS: readonly Fault[] = [
     what: 'SIGSTOP of a master; its replica takes over, then SIGCONT',
     lastsMs: 1_500,
     on: REPLICATED,
+    // What it answered in its last moment, or does when it goes on and has not learned of its heir yet, its heir lacks.
+    rollsBack: true,
     alone: REDIS_PROCESS,
     apply: async (world) => {
       const master = await oneOf(world)
