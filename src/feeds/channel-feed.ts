@@ -264,7 +264,8 @@ export class ChannelFeed implements Feed {
   /** The store lost the channel (or all) since the replica stood: views stay, what it lacks is put back. */
   #lostSince(snapshot: ChannelSnapshot): boolean {
     if (this.#replica.members.size === 0) return false
-    if (snapshot.life !== this.#replica.life) return true
+    // It comes late, and may have missed who went: what others have put back is all there is.
+    if (snapshot.life !== this.#replica.life) return !snapshot.conclusive
     // A feed that may have missed events may have missed that all left; not where no channel has become empty since.
     const mayHaveEnded = this.#behind && snapshot.emptied > this.#replica.version
     return snapshot.channelLife !== this.#channelLife && !mayHaveEnded

@@ -185,6 +185,8 @@ export interface ChannelSnapshot {
   readonly damaged: boolean
   /** For so long, in milliseconds, what an earlier life of the partition had is still being put back. */
   readonly settlesInMs: number
+  /** That time is over and somebody has ended since: who is missing may have gone, and who is connected has been put back. */
+  readonly conclusive: boolean
 }
 
 /** What one script published of one channel. */

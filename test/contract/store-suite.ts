@@ -342,6 +342,20 @@ export function storeSuite(setup: Setup): void {
       expect((await a.beat()).dueLost).toBe(false)
     })
 
+    test('after a loss a snapshot says when it is conclusive: somebody has gone, and all had their time to be put back', async () => {
+      const { a } = await cluster('a')
+      await a.join(lobby, 'ann')
+      await a.join(lobby, 'bob')
+      await running.command('HSET', `rollcall:{${a.partition}}:clock`, 'replid', 'of-another-server')
+      await a.beat()
+      expect(await a.store.snapshot(lobby)).toMatchObject({ conclusive: false })
+      expect((await a.store.snapshot(lobby)).settlesInMs).toBeGreaterThan(0)
+      await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })
+      expect(await a.store.snapshot(lobby)).toMatchObject({ conclusive: false })
+      await whenDue(a, { ...of(lobby, 'ann'), kind: 'expire' })
+      expect(await a.store.snapshot(lobby)).toMatchObject({ conclusive: true, settlesInMs: 0 })
+    })
+
     test('I2 I8: a server whose clock is ahead takes over, and nobody has less time to come back', async () => {
       const { a } = await cluster('a')
       await a.join(lobby, 'ann')

@@ -149,7 +149,7 @@ export class RedisStore implements PresenceStore {
     const id = channelId(channel)
     const reply = listOf(await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])), 'snapshot')
     if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
-    const [life, channelLife, version, time, damaged, emptied, settles, ...rows] = reply
+    const [life, channelLife, version, time, damaged, emptied, settles, conclusive, ...rows] = reply
     const members = new Map<string, ReturnType<ChannelSnapshot['members']['get']> & object>()
     for (let i = 0; i + 1 < rows.length; i += 2) {
       const userId = textOf(rows[i], 'snapshot')
@@ -163,6 +163,7 @@ export class RedisStore implements PresenceStore {
       emptied: numberOf(emptied, 'snapshot'),
       damaged: damaged === '1',
       settlesInMs: numberOf(settles, 'snapshot') / 1000,
+      conclusive: conclusive === '1',
       members,
     }
   }
