@@ -1,7 +1,7 @@
 import type { States } from '../../src/protocol/channel.js'
 import { describe, type SeenEvent } from '../support/event-log.js'
 import type { Breach, Invariant, Watched } from './evidence.js'
-import type { PresenceModel } from './presence-model.js'
+import type { PresenceModel, Window } from './presence-model.js'
 
 export interface LogRules {
   /** How long news may be under way, in milliseconds: an end is laid to what happened up to so long before. */
@@ -144,7 +144,9 @@ class LogCheck {
     this.#known.delete(user)
     this.#ends.set(user, (this.#ends.get(user) ?? 0) + 1)
     if (this.#own(user)) return
-    const excuse = this.#excuse(user, known.since, at)
+    // A time-out is one of a window in which a grace ran out, where there is one; an earlier one may be near enough, too.
+    const ranOut = event.eventType === 'REMOTE_TIMEOUT' ? this.#excuse(user, known.since, at, ({ timeouts }) => timeouts > 0) : null
+    const excuse = ranOut ?? this.#excuse(user, known.since, at)
     if (excuse === null) return this.#gone(user, at, describe(event))
     this.#used.set(user, excuse)
     const { timeouts } = this.model.windows(this.watched.channel, user)[excuse.index] ?? { timeouts: 0 }
@@ -185,12 +187,12 @@ class LogCheck {
   }
 
   /** A window of the model in which this end can have happened, and to which not as many were laid as happened in it. */
-  #excuse(user: string, since: number, at: number): Excuse | null {
+  #excuse(user: string, since: number, at: number, fits: (window: Window) => boolean = () => true): Excuse | null {
     const used = this.#used.get(user)
     const windows = this.model.windows(this.watched.channel, user)
     for (const [index, window] of windows.entries()) {
       if (window.from > at) break
-      if (window.until <= since - this.rules.lagMs || index < (used?.index ?? 0)) continue
+      if (window.until <= since - this.rules.lagMs || index < (used?.index ?? 0) || !fits(window)) continue
       const count = used?.index === index ? used.count + 1 : 1
       if (count <= window.ends + (this.rules.rolledBack === true ? 1 : 0)) return { index, count }
     }
