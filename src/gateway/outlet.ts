@@ -19,11 +19,11 @@ export function createOutlet(io: GatewayServer): Outlet {
 
 /** The same, but that whoever has nothing else to be sent gets a packet past Socket.IO (`direct-frames.ts`). */
 export function createDirectOutlet(io: GatewayServer): Outlet {
-  const { sockets, adapter } = io.of('/')
+  const main = io.of('/')
   const toSockets = (ids: Iterable<string>, packet: Packet): void => {
     const others: string[] = []
     for (const id of ids) {
-      const socket: GatewaySocket | undefined = sockets.get(id)
+      const socket: GatewaySocket | undefined = main.sockets.get(id)
       if (socket !== undefined && !sendDirectly(socket.conn, packet.frame)) others.push(id)
     }
     if (others.length > 0) io.local.to(others).emit('presence', ...encoded(packet))
@@ -32,7 +32,7 @@ export function createDirectOutlet(io: GatewayServer): Outlet {
     ...rooms(io),
     toSockets,
     toRoom: (room, except, packet) => {
-      const all: Iterable<string> = adapter.rooms.get(room) ?? []
+      const all: Iterable<string> = main.adapter.rooms.get(room) ?? []
       const apart = new Set(except)
       toSockets(apart.size === 0 ? all : [...all].filter((id) => !apart.has(id)), packet)
     },
