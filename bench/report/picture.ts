@@ -1,8 +1,8 @@
 import type { Bound, Row } from '../lib/figures.js'
 import { shown } from './text.js'
 
-const WIDTH = 1_000
-const LABELS = 580
+const WIDTH = 1_100
+const LABELS = 680
 const RIGHT = 70
 const LINE = 26
 const TOP = 46
