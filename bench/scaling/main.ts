@@ -18,7 +18,7 @@ const CHECKED: readonly Load[] = [
   { nodes: 2, masters: 3, connections: 15_000, channelSize: 10, changesPerSecond: 1_000 },
 ]
 /** A million connections, ten in each channel, each of whom says something every ten seconds. */
-const MILLION: Load = { nodes: 100, masters: 8, connections: 1_000_000, channelSize: 10, changesPerSecond: 100_000 }
+const MILLION: Load = { nodes: 450, masters: 40, connections: 1_000_000, channelSize: 10, changesPerSecond: 100_000 }
 
 const WHAT: Readonly<Record<keyof Coefficients, string>> = {
   nodeIdle: 'node CPU, µs a second: a node with nobody',

@@ -33,12 +33,11 @@ export function simulate(members: number, changesPerSecond: number): Simulated {
   global.gc?.()
   const heapAMember = (process.memoryUsage().heapUsed - before) / members
 
-  const changes = changesOf(members, Math.round(changesPerSecond * INTERVAL_S))
   let [applyMs, netMs, packetBytes] = [0, 0, 0]
   const rounds = 5
   for (let round = 0; round < rounds; round++) {
     const previous = replica.version
-    const batch = changes.map((change, i): Change => ({ ...change, version: previous + i + 1 }))
+    const batch = changesOf(members, Math.round(changesPerSecond * INTERVAL_S), round).map((change, i): Change => ({ ...change, version: previous + i + 1 }))
     const started = cpuMs()
     const applied = replica.apply({ life: LIFE, previous, version: previous + batch.length, changes: batch })
     if (applied.outcome !== 'applied') throw new Error(applied.outcome)
@@ -56,14 +55,14 @@ export function simulate(members: number, changesPerSecond: number): Simulated {
   return { members, changesPerSecond, heapAMember, applyMs, netMs, packetBytes, bytesAWatcher: packetBytes / INTERVAL_S, snapshotBytes: entry * members }
 }
 
-/** A third of them come, a third go, a third say something: the same number of members stays. */
-function changesOf(members: number, count: number): Change[] {
+/** A third of them come, a third go, a third say something: the same number of members stays. Each round has others. */
+function changesOf(members: number, count: number, round: number): Change[] {
   return Array.from({ length: count }, (_, i): Change => {
     const base = { version: 0, at: 0 }
-    const user = `user-${(i * 7919) % members}`
-    if (i % 3 === 0) return { ...base, kind: 'join', userId: `new-${i}`, joinedAt: 0, states: {} }
+    const user = `user-${((round * count + i) * 7919) % members}`
+    if (i % 3 === 0) return { ...base, kind: 'join', userId: `new-${round}-${i}`, joinedAt: 0, states: {} }
     if (i % 3 === 1) return { ...base, kind: 'leave', userId: user }
-    return { ...base, kind: 'state', userId: user, session: 's', states: { mood: `m${i}`, mic: 'off' } }
+    return { ...base, kind: 'state', userId: user, session: 's', states: { mood: `m${round}-${i}`, mic: 'off' } }
   })
 }
 
