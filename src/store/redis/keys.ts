@@ -19,6 +19,10 @@ export class Keys {
     this.due = `${this.#prefix}due`
   }
 
+  /** Matches every key of the partition. */
+  get pattern(): string {
+    return `${this.#prefix}*`
+  }
   owned(node: string): string {
     return `${this.#prefix}owned:${node}`
   }

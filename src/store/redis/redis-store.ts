@@ -242,11 +242,10 @@ export class RedisStore implements PresenceStore {
     const keys = this.#of(partition)
     const nodes = new Set(await this.#call(this.redis.zrange(keys.leases, '0', '-1')))
     for (const server of this.#topology.masters()) {
-      for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.sessions('*'), 'COUNT', SCAN_COUNT)))) {
-        for (const key of found) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)), nodes)
-      }
-      for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.members('*'), 'COUNT', SCAN_COUNT)))) {
-        yield (await Promise.all(found.map((key) => this.#withoutSessions(keys, key)))).flat()
+      for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.pattern, 'COUNT', SCAN_COUNT)))) {
+        for (const key of found) if (key.startsWith(keys.sessions(''))) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)), nodes)
+        const members = found.filter((key) => key.startsWith(keys.members('')))
+        yield (await Promise.all(members.map((key) => this.#withoutSessions(keys, key)))).flat()
       }
     }
   }

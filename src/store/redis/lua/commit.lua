@@ -5,6 +5,7 @@
 -- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 count of other nodes,
 --       then node and key index for each of those, then 11 for each op:
 --       kind, members key index, where key index, channel id, user, session, attach, timeout (us), revision, joined at, states
+--       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its node)
 -- reply {'done', clock, result...}, or a refusal that changed nothing: {'life'}, {'lease'}, {'number'},
 --       {'owners', node...} (declare owned:<node> too and send it again)
 -- a result: {status, version, attach, superseded, channel life, revision, joined at, states}
@@ -17,6 +18,7 @@ local OP, NUL = 11, '\0'
 local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: ends as timeout, ends as leave
 
 local function text(n) return string.format('%.0f', n) end
+local function vacant(hash) return redis.call('HLEN', hash) == redis.call('HEXISTS', hash, '') end -- nothing but its own '' is left
 
 -- 1. May this batch be executed at all?
 local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied', 'search')
@@ -302,7 +304,7 @@ local function strike(ch, op) -- out of what is left of a damaged channel: nobod
   if #list > 0 then redis.call('HSET', ch.sessions, op.user, table.concat(list, ';'))
   else redis.call('HDEL', ch.sessions, op.user) end
   redis.call('HDEL', ch.members, op.user)
-  if redis.call('HLEN', ch.members) <= redis.call('HEXISTS', ch.members, '') and redis.call('HLEN', ch.sessions) <= redis.call('HEXISTS', ch.sessions, '') then
+  if vacant(ch.members) and vacant(ch.sessions) then
     redis.call('DEL', ch.members, ch.sessions)
   end
 end
@@ -348,7 +350,7 @@ for _, ch in ipairs(order) do
   end
   if wrote then
     renew(ch)
-    if redis.call('HLEN', ch.members) - redis.call('HEXISTS', ch.members, '') == 0 then
+    if vacant(ch.members) then
       redis.call('DEL', ch.members, ch.sessions)
       emptied = ch.version
     else
