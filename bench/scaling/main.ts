@@ -1,15 +1,12 @@
 // The cost model of docs/scaling.md: coefficients from small loads, predictions for large ones, and those loads measured.
-import { readFile, writeFile } from 'node:fs/promises'
-
 import { describeMachine } from '../lib/machine.js'
+import { writeBetween } from '../report/index.js'
 import { shown } from '../report/text.js'
 import { measure, type Load, type Outcome } from './load.js'
 import { simulate } from './million.js'
 import { CALIBRATION, coefficientsOf, measuredOf, predict, type Coefficients, type Prediction } from './model.js'
 
 const PAGE = 'docs/scaling.md'
-const BEGIN = '<!-- scaling:begin -->'
-const END = '<!-- scaling:end -->'
 
 const CHECKED: readonly Load[] = [
   { nodes: 2, masters: 1, connections: 5_000, channelSize: 10, changesPerSecond: 500 },
@@ -88,10 +85,7 @@ for (const [members, rate] of [[10_000, 100], [100_000, 1_000], [1_000_000, 1_00
 }
 const text = lines.join('\n')
 console.log(text)
-if (process.argv.includes('--write')) {
-  const page = await readFile(PAGE, 'utf8')
-  await writeFile(PAGE, `${page.slice(0, page.indexOf(BEGIN) + BEGIN.length)}\n${text}\n${page.slice(page.indexOf(END))}`)
-}
+if (process.argv.includes('--write')) await writeBetween(PAGE, 'scaling', text)
 
 function describe({ nodes, masters, connections, channelSize, changesPerSecond }: Load): string {
   const number = (value: number): string => value.toLocaleString('en-US')
