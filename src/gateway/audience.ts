@@ -129,7 +129,7 @@ export class Audience {
     this.#shedSlow()
     if (this.#live.size === 0) return
     const packet = this.#currentSnapshot()
-    this.#options.outlet.toRoom(this.#options.room, [], packet)
+    this.#live.tellRoom([], packet)
     this.#options.metrics.snapshots.inc(this.#live.size)
   }
 
@@ -137,7 +137,7 @@ export class Audience {
   suspended(): void {
     this.#level()
     const packet = outOfService(this.feed)
-    if (this.#live.size > 0) this.#options.outlet.toRoom(this.#options.room, [], packet)
+    if (this.#live.size > 0) this.#live.tellRoom([], packet)
     const others = [...this.#owed.values()].filter((watcher) => this.#keepsUp(watcher)).map(({ id }) => id)
     if (others.length > 0) this.#options.outlet.toSockets(others, packet)
   }
@@ -248,8 +248,7 @@ export class Audience {
   /** A slow client costs itself only: it leaves the room and is owed a SNAPSHOT (I11). */
   #shedSlow(): void {
     let shed = false
-    for (const watcher of this.#live) {
-      if (this.#keepsUp(watcher)) continue
+    for (const watcher of this.#live.slow(this.#options.backlogBytes)) {
       this.#live.delete(watcher.id)
       this.#owed.set(watcher.id, watcher)
       this.#options.metrics.skipped.inc()

@@ -17,18 +17,15 @@ interface Engine {
   readonly readyState: string
   readonly upgrading: boolean
   readonly writeBuffer: readonly unknown[]
-  readonly transport: {
-    readonly name: string
-    readonly writable: boolean
-    readonly perMessageDeflate: unknown
-    readonly socket?: WebSocket
-  }
+  /** Only that of a WebSocket has a `socket`. Compression was looked at when the server started. */
+  readonly transport: { readonly writable: boolean; readonly socket?: WebSocket }
 }
 
 interface WebSocket {
   readonly readyState: number
   readonly _socket: TcpSocket | null
-  readonly _sender: { readonly _state: number; readonly _bufferedBytes: number; readonly _queue: readonly unknown[] }
+  /** It queues nothing while its state is 0. */
+  readonly _sender: { readonly _state: number }
 }
 
 /**
@@ -40,11 +37,10 @@ interface WebSocket {
 export function sendDirectly(conn: GatewaySocket['conn'], frame: Buffer): boolean {
   const { readyState, upgrading, writeBuffer, transport } = conn as unknown as Engine
   if (readyState !== 'open' || upgrading || writeBuffer.length > 0) return false
-  if (transport.name !== 'websocket' || !transport.writable || Boolean(transport.perMessageDeflate)) return false
   const { socket } = transport
-  if (socket?.readyState !== OPEN || socket._socket === null) return false
+  if (socket?.readyState !== OPEN || socket._socket === null || !transport.writable) return false
   const { _sender: sender, _socket: tcp } = socket
-  if (sender._state !== 0 || sender._bufferedBytes > 0 || sender._queue.length > 0) return false
+  if (sender._state !== 0) return false
   if (tcp.writableLength > 0 || tcp.writableCorked > 0 || !tcp.writable) return false
   tcp.write(frame)
   return true

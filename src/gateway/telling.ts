@@ -36,7 +36,7 @@ export function tellSingly({ feed, live, outlet, metrics }: Telling, { previous,
     for (const watcher of live.inRoom(effect.member.userId)) if (isOwn(effect, watcher)) apart.add(watcher)
   }
   const events = announcements.flatMap((announcement) => announcement.events)
-  if (apart.size < live.size) outlet.toRoom(live.room, [...apart].map(({ id }) => id), new Packet(events, span))
+  if (apart.size < live.size) live.tellRoom([...apart].map(({ id }) => id), new Packet(events, span))
   for (const watcher of apart) outlet.toSockets([watcher.id], new Packet(eventsFor(watcher, announcements), span))
   metrics.packets.inc(live.size)
   metrics.events.inc(events.length * live.size)
@@ -61,7 +61,7 @@ export function tellNet(telling: Telling, { previous, version, effects }: Stretc
   const at = timeOf(effects)
   const send = ({ to, except, interval, span, receivers }: Delivery): void => {
     const packet = intervalPacket(span, interval, at)
-    if (to === 'room') outlet.toRoom(live.room, except, packet)
+    if (to === 'room') live.tellRoom(except, packet)
     else outlet.toSockets(to, packet)
     metrics.packets.inc(receivers)
     if (interval !== null) metrics.events.inc(receivers)

@@ -13,7 +13,8 @@ export interface Watcher {
 
 /** How packets leave: each call encodes its packet once, however many sockets get it. */
 export interface Outlet {
-  toRoom(room: string, except: readonly string[], packet: Packet): void
+  /** Answers whether it is known that nobody in the room had anything waiting before it. */
+  toRoom(room: string, except: readonly string[], packet: Packet): boolean
   toSockets(ids: readonly string[], packet: Packet): void
   join(id: string, room: string): void
   leave(id: string, room: string): void
@@ -33,9 +34,11 @@ export class Watchers {
   readonly #all = new Map<string, Watcher>()
   readonly #ofUser = new MultiMap<Watcher>()
   readonly #early = new Map<Watcher, number>()
+  /** The last packet found nothing waiting with anybody, and nobody came since: none of them can be slow. */
+  #clear = false
 
   constructor(
-    readonly room: string,
+    private readonly room: string,
     private readonly outlet: Outlet,
   ) {}
 
@@ -56,6 +59,7 @@ export class Watchers {
   add(watcher: Watcher, position: number | null): void {
     this.#all.set(watcher.id, watcher)
     this.#ofUser.add(watcher.userId, watcher)
+    this.#clear = false
     if (position === null) this.outlet.join(watcher.id, this.room)
     else this.#early.set(watcher, position)
   }
@@ -85,8 +89,19 @@ export class Watchers {
     return [...at].map(([position, watchers]) => ({ position, watchers })).sort((a, b) => b.position - a.position)
   }
 
+  tellRoom(except: readonly string[], packet: Packet): void {
+    this.#clear = this.outlet.toRoom(this.room, except, packet)
+  }
+
+  /** Those with more than so many bytes waiting. One packet at most is sent between two looks at them. */
+  *slow(backlogBytes: number): Generator<Watcher> {
+    if (this.#clear) return
+    for (const watcher of this.#all.values()) if (watcher.backlogBytes > backlogBytes) yield watcher
+  }
+
   /** Everybody stands at one position: all go into the room. */
   gather(): void {
+    if (this.#early.size > 0) this.#clear = false
     for (const { id } of this.#early.keys()) this.outlet.join(id, this.room)
     this.#early.clear()
   }

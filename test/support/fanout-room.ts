@@ -31,8 +31,12 @@ export class Sockets implements Outlet {
   /** Packets that were encoded. */
   encoded = 0
 
-  toRoom(room: string, except: readonly string[], packet: Packet): void {
+  /** Whether it is known of all in a room that nothing waits: see {@link Outlet}. */
+  clear = false
+
+  toRoom(room: string, except: readonly string[], packet: Packet): boolean {
     this.toSockets([...(this.rooms.get(room) ?? [])].filter((id) => !except.includes(id)), packet)
+    return this.clear
   }
 
   toSockets(ids: readonly string[], packet: Packet): void {
