@@ -22,6 +22,7 @@ import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_
 import { RedisMetadata } from './metadata-store.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
+import { RecentOwners } from './recent-owners.js'
 import { checkRequirements } from './requirements.js'
 import type { Subscriber } from './subscriber.js'
 import { Topology } from './topology.js'
@@ -44,6 +45,7 @@ export class RedisStore implements PresenceStore {
   readonly metadata: RedisMetadata
   readonly #keys: readonly Keys[]
   readonly #topology: Topology
+  readonly #owners = new RecentOwners()
 
   constructor(
     private readonly redis: Client,
@@ -85,8 +87,8 @@ export class RedisStore implements PresenceStore {
   async commit(partition: number, batch: Batch): Promise<CommitReply> {
     const script = batch.ops.every(isShrinking) ? scripts.commitShrinking : scripts.commitGrowing
     const keys = this.#of(partition)
-    // A session that is taken over from another living node: that node's list has to be declared, so the script names it.
-    let owners: readonly string[] = []
+    // Of sessions that are taken over from other living nodes: their lists have to be declared, so the script names those that are not.
+    let owners = this.#owners.recent
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const encoded = encodeOps(keys, batch.ops, owners, FIXED_KEYS)
       const reply = listOf(
@@ -101,7 +103,9 @@ export class RedisStore implements PresenceStore {
       )
       const outcome = reply[0]
       if (outcome === 'owners') {
-        owners = [...owners, ...reply.slice(1).map((owner) => textOf(owner, 'commit'))]
+        const named = reply.slice(1).map((owner) => textOf(owner, 'commit'))
+        for (const owner of named) this.#owners.add(owner)
+        owners = [...owners, ...named]
         continue
       }
       if (outcome === 'life' || outcome === 'lease' || outcome === 'number') return { outcome: 'refused', why: outcome }
