@@ -251,6 +251,26 @@ describe('a slow client', () => {
     expect(told('slow')).toEqual([['REMOTE_JOIN b']])
   })
 
+  test('is looked for again after a packet that found something waiting, or a newcomer; not after one that found nothing', async () => {
+    const slow = watcher('slow')
+    await arrive(slow)
+    const change = (user: string): void => {
+      jest.advanceTimersByTime(200)
+      room.change(join(user))
+    }
+    sockets.clear = true
+    change('a')
+    slow.backlogBytes = BACKLOG + 1
+    change('b')
+    expect(told('slow')).toEqual([['REMOTE_JOIN a'], ['REMOTE_JOIN b']])
+    sockets.clear = false
+    change('c')
+    expect(told('slow')).toEqual([['REMOTE_JOIN c']])
+    change('d')
+    expect(told('slow')).toEqual([])
+    expect(metrics.skipped.inc).toHaveBeenCalledTimes(1)
+  })
+
   test('that is slow again before its SNAPSHOT is not skipped twice', async () => {
     const slow = watcher('slow')
     await arrive(slow)
