@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import type { Arena } from '../arena.js'
 import { Arrivals } from '../lib/arrivals.js'
-import { atLeast, type Results, type Row } from '../lib/figures.js'
+import { atLeast, type Results } from '../lib/figures.js'
 import { inParallel, until } from '../lib/wait.js'
 import { transportPeer } from '../peers/index.js'
 import { isRollcall, RollcallClient } from '../peers/rollcall.js'

@@ -84,6 +84,7 @@ export class Memberships {
   }
 }
 
-function keyOf(membership: Membership): string {
-  return `${channelId(membership.channel)}\0${membership.userId}\0${membership.session}`
+/** Joined, because a template's value keeps its parts beside the whole for as long as it is a key. */
+function keyOf({ channel, userId, session }: Membership): string {
+  return [channelId(channel), userId, session].join('\0')
 }

@@ -270,8 +270,12 @@ export class NodePresence implements Presence {
   }
 
   #remember(session: LocalSession, membership: Membership): LocalMembership {
+    // Each field by name: what begins with a spread gets a hidden class of its own, which takes more memory than the rest of it.
+    const { channel, userId, session: id } = membership
     const local: LocalMembership = {
-      ...membership,
+      channel,
+      userId,
+      session: id,
       owner: session.userId,
       attach: session.attach,
       timeoutMs: session.timeoutMs,

@@ -135,8 +135,12 @@ export function sameStates(a: States, b: States): boolean {
 }
 
 /** A map of states that user-supplied keys such as `__proto__` cannot bend: a plain record without a prototype. */
-export function recordOfStates(entries: Iterable<readonly [string, string]>): States {
+export function recordOfStates(entries: readonly (readonly [string, string])[]): States {
+  if (entries.length === 0) return NO_STATES
   const states: Record<string, string> = Object.create(null) as Record<string, string>
   for (const [key, value] of entries) states[key] = value
   return states
 }
+
+/** Most members of most channels have none. */
+const NO_STATES: States = Object.freeze(Object.create(null) as Record<string, string>)
