@@ -1,3 +1,4 @@
+import type { StatusEvent, StatusReading } from './status.js'
 import type { Beat, BeatReply, Channel, ChannelEvent, ChannelSnapshot, CommitReply, AuditRow, MemberRecord, Membership, Op, SessionEntry } from './types.js'
 
 /** One ordered batch of one partition, applied whole or refused whole. */
@@ -74,6 +75,8 @@ export interface PresenceStore {
   member(channel: Channel, userId: string): Promise<MemberRecord | null>
   /** The channels that a user is in, over all partitions. */
   channelsOf(app: string, userId: string): Promise<readonly Channel[]>
+  /** Who of some users of one partition is there: those of {@link partitionOf} their USER channels. One call. */
+  statuses(partition: number, app: string, userIds: readonly string[]): Promise<StatusReading>
   /** A page of the channels that have members. The cursor is opaque, `''` at the start and at the end. */
   channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { readonly occupancy: number; readonly version: number })[]; readonly cursor: string }>
   leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }>
@@ -96,6 +99,8 @@ export interface PresenceStore {
 
   /** Events of a channel from the moment the promise resolves, until the returned function is called. */
   subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void>
+  /** Changes of the statuses of all users of a partition, from the moment the promise resolves, until the returned function is called. One listener a partition. */
+  subscribeStatuses(partition: number, listener: (event: StatusEvent) => void): Promise<() => void>
   /** One partition of each server that the store is on: probes of these tell of all. */
   probed(): readonly number[]
   /**

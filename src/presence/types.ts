@@ -53,6 +53,10 @@ export type Op =
       readonly attach: Attach | null
       readonly timeoutMs: number
       readonly known?: MemberRecord
+      /** The client was here before its connection was lost: it is news to nobody if data has just been lost. */
+      readonly again?: boolean
+      /** A new session, in its USER channel: what it may put an end to, or be refused for (`refused`). */
+      readonly policy?: LoginPolicy
     })
   /**
    * Put back a member that a feed has and the store lost, due like a dead node's. Does nothing to a member that is there.
@@ -60,6 +64,8 @@ export type Op =
    */
   | { readonly kind: 'placeholder'; readonly channel: Channel; readonly userId: string; readonly timeoutMs: number; readonly seen: number; readonly known: MemberRecord }
   | (Membership & { readonly kind: 'leave'; readonly attach: Attach })
+  /** In a USER channel: the application ends a session for good, whatever its attach; it may not return, and is told why. */
+  | (Membership & { readonly kind: 'evict'; readonly reason: string })
   /** The connection is gone, the session may come back: due after `timeoutMs`. */
   | (Membership & { readonly kind: 'suspend'; readonly attach: Attach; readonly timeoutMs: number })
   /** Replace the member's states, if they still have the revision that the new ones are based on (0: if there are none). */
@@ -74,6 +80,21 @@ export type Op =
   | (Membership & { readonly kind: 'remind' })
   /** Repair: this node looks for all who have no deadline (`early`: another one is at it), and has done so. Until then every heartbeat says that deadlines were lost. */
   | { readonly kind: 'search' | 'searched' }
+
+/** How many sessions a user may have (`interface.md`, 6). One with the tag of the new one is always replaced first. */
+export interface LoginPolicy {
+  readonly mode: 'multi' | 'replace' | 'reject'
+  /** 0: one, or with `multi` any number. */
+  readonly most: number
+}
+
+/** A session that was ended for good by another login, or by the application. */
+export interface Removed {
+  /** The incarnation that held it; null: it had no connection. */
+  readonly node: string | null
+  readonly session: string
+  readonly attach: Attach
+}
 
 const GROWING: ReadonlySet<Op['kind']> = new Set<Op['kind']>(['join', 'assert', 'placeholder', 'state', 'remind'])
 
@@ -98,9 +119,11 @@ export interface MemberRecord {
  * - `conflict`: the states moved on; `member` is what they are now.
  * - `lost`: the channel's data is damaged (one key of it is gone); assert what you have.
  * - `early`: not due yet.
+ * - `refused`: the login policy does not let this session in.
+ * - `gone`: this session was ended for good and may not return; `reason` says why.
  */
 export interface OpResult {
-  readonly status: 'ok' | 'same' | 'stale' | 'missing' | 'conflict' | 'lost' | 'early'
+  readonly status: 'ok' | 'same' | 'stale' | 'missing' | 'conflict' | 'lost' | 'early' | 'refused' | 'gone'
   /** The channel's version after this op (0 where the op names no channel). */
   readonly version: number
   /** The channel's own life, `''` where there is none. It changes only when the channel was empty or its data was lost. */
@@ -111,6 +134,9 @@ export interface OpResult {
   readonly attach?: Attach
   /** The node that held the session before, if it was another living one. */
   readonly superseded?: string
+  /** Of a login, and of `evict`: the sessions that it ended. */
+  readonly removed?: readonly Removed[]
+  readonly reason?: string
 }
 
 /** A batch that the script did not execute, and why; nothing was changed. */
@@ -160,6 +186,8 @@ export interface BeatReply {
   readonly owned: number | null
   /** Deadlines were lost: sessions that nobody vouches for would stay for ever. */
   readonly dueLost: boolean
+  /** The last version of the partition's statuses (`status.ts`): a node that knows an older one has missed some. */
+  readonly statusVersion: number
 }
 
 /** One session of a member as the store has it. */

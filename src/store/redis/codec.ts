@@ -1,5 +1,6 @@
 import type { States } from '../../protocol/channel.js'
-import { channelId, type ChannelEvent, type MemberRecord, type Op, type OpResult, type SessionEntry } from '../../presence/types.js'
+import type { PeerStatus, StatusChange, StatusEvent, UserStatus } from '../../presence/status.js'
+import { channelId, parseChannelId, type ChannelEvent, type MemberRecord, type Op, type OpResult, type Removed, type SessionEntry } from '../../presence/types.js'
 import { recordOfStates, type Change } from '../../replica/replica.js'
 import type { Keys } from './keys.js'
 
@@ -81,14 +82,14 @@ export function encodeOps(keys: Keys, ops: readonly Op[], owners: readonly strin
   for (const owner of others) args.push(owner, String(declare(keys.owned(owner))))
   for (const op of ops) {
     if (!('channel' in op)) {
-      args.push(op.kind, '0', '0', '', '', '', '', '0', '0', '0', 'node' in op ? op.node : '')
+      args.push(op.kind, '0', '0', '', '', '', '', '0', '0', '0', 'node' in op ? op.node : '', '')
       continue
     }
     const channel = channelId(op.channel)
     const index = declare(keys.members(channel), keys.sessions(channel), keys.events(channel))
-    const where = op.channel.type === 'USER' ? 0 : declare(keys.where(op.channel.app, op.userId))
+    const { app, type, name } = op.channel
+    const where = type === 'USER' ? -declare(keys.seen(app, name), keys.gone(app, name)) : declare(keys.where(app, op.userId))
     const known = 'known' in op ? op.known : undefined
-    const states = op.kind === 'orphan' ? op.node : op.kind === 'state' ? encodeStates(op.states) : known === undefined ? '' : encodeStates(known.states)
     args.push(
       op.kind,
       String(index),
@@ -100,17 +101,37 @@ export function encodeOps(keys: Keys, ops: readonly Op[], owners: readonly strin
       'timeoutMs' in op ? String(op.timeoutMs * 1000) : '0',
       String(op.kind === 'state' ? op.base : (known?.revision ?? 0)),
       String(known?.joinedAt ?? 0),
-      states,
+      textOfOp(op),
+      howOf(op),
     )
   }
   return { keys: named, args }
 }
 
-const STATUSES = new Set<string>(['ok', 'same', 'stale', 'missing', 'conflict', 'lost', 'early'] satisfies OpResult['status'][])
+/** What stands where states do. */
+function textOfOp(op: Op): string {
+  switch (op.kind) {
+    case 'orphan':
+      return op.node
+    case 'evict':
+      return op.reason
+    case 'state':
+      return encodeStates(op.states)
+    default:
+      return 'known' in op && op.known !== undefined ? encodeStates(op.known.states) : ''
+  }
+}
+
+function howOf(op: Op): string {
+  if (!('attach' in op) || op.kind !== 'join') return ''
+  return op.policy === undefined ? (op.again === true ? 'again' : '') : `${op.policy.mode},${op.policy.most}`
+}
+
+const STATUSES = new Set<string>(['ok', 'same', 'stale', 'missing', 'conflict', 'lost', 'early', 'refused', 'gone'] satisfies OpResult['status'][])
 
 /** One result of `commit.lua`. */
 export function decodeResult(reply: unknown): OpResult {
-  const [status, version, attach, superseded, channelLife, revision, joined, states] = listOf(reply, 'commit')
+  const [status, version, attach, superseded, channelLife, more, revision, joined, states] = listOf(reply, 'commit')
   if (typeof status !== 'string' || !STATUSES.has(status)) throw new ReplyShapeError('commit', reply)
   return {
     status: status as OpResult['status'],
@@ -118,10 +139,42 @@ export function decodeResult(reply: unknown): OpResult {
     channelLife: textOf(channelLife, 'commit'),
     ...(attach === '' || attach === undefined ? {} : { attach: numberOf(attach, 'commit') }),
     ...(superseded === '' || superseded === undefined ? {} : { superseded: textOf(superseded, 'commit') }),
+    ...(status === 'gone' ? { reason: textOf(more, 'commit') } : more === '' || more === undefined ? {} : { removed: decodeRemoved(textOf(more, 'commit')) }),
     ...(revision === undefined
       ? {}
       : { member: { revision: numberOf(revision, 'commit'), joinedAt: numberOf(joined, 'commit'), states: decodeStates(textOf(states, 'commit')) } }),
   }
+}
+
+/** `node,session,attach;…` */
+function decodeRemoved(text: string): readonly Removed[] {
+  return text.slice(0, -1).split(';').map((row) => {
+    const [node, session = '', attach] = row.split(',')
+    return { node: node === '' || node === undefined ? null : node, session, attach: numberOf(attach, 'commit') }
+  })
+}
+
+const STANDINGS: readonly PeerStatus[] = ['OFFLINE', 'UNREACHABLE', 'ONLINE']
+const STATUS_FIELDS = 4
+
+/** A user's status as scripts say it: 0, 1 or 2, and when the last session ended. */
+export function decodeStatus(standing: unknown, lastSeen: unknown): UserStatus {
+  const status = STANDINGS[numberOf(standing, 'status')]
+  if (status === undefined) throw new ReplyShapeError('status', standing)
+  return { status, lastSeen: lastSeen === '' || lastSeen === undefined ? null : numberOf(lastSeen, 'status') }
+}
+
+/** A message on a partition's `status`, as `commit.lua` publishes it. */
+export function decodeStatusEvent(message: string): StatusEvent {
+  const fields = message.split('\0')
+  const [life = '', previous] = fields
+  const changes: StatusChange[] = []
+  for (let i = 2; i + STATUS_FIELDS <= fields.length; i += STATUS_FIELDS) {
+    const [version, channel = '', standing, lastSeen] = fields.slice(i, i + STATUS_FIELDS)
+    const { app, name } = parseChannelId(channel)
+    changes.push({ version: numberOf(version, 'status'), app, userId: name, ...decodeStatus(standing, lastSeen) })
+  }
+  return { life, previous: numberOf(previous, 'status'), changes }
 }
 
 const CHANGE_FIELDS = 6

@@ -10,6 +10,10 @@ export class Keys {
   readonly clock: string
   readonly leases: string
   readonly due: string
+  /** What is written for webhooks, and the channels of pub/sub that say so, and that say whose status changed. */
+  readonly outbox: string
+  readonly written: string
+  readonly status: string
   readonly #prefix: string
 
   constructor(partition: number) {
@@ -17,6 +21,9 @@ export class Keys {
     this.clock = `${this.#prefix}clock`
     this.leases = `${this.#prefix}leases`
     this.due = `${this.#prefix}due`
+    this.outbox = `${this.#prefix}outbox`
+    this.written = `${this.#prefix}written`
+    this.status = `${this.#prefix}status`
   }
 
   /** Matches every key of the partition. */
@@ -37,6 +44,14 @@ export class Keys {
   }
   where(app: string, userId: string): string {
     return `${this.#prefix}where:${app}:${userId}`
+  }
+  /** `0` for seven days after a user's last session has ended (`003.2`). */
+  seen(app: string, userId: string): string {
+    return `${this.#prefix}seen:${app}:${userId}`
+  }
+  /** The sessions of a user that were ended for good, and why: they may not return. */
+  gone(app: string, userId: string): string {
+    return `${this.#prefix}gone:${app}:${userId}`
   }
   /** What lasts of a user: the one kind of key in a partition that has no lifetime. */
   meta(app: string, userId: string): string {

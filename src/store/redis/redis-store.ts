@@ -1,5 +1,6 @@
 import { ReplyError, type ChainableCommander } from 'ioredis'
 import type { Logger } from '../../log.js'
+import type { StatusEvent, StatusReading } from '../../presence/status.js'
 import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
 import {
   channelId,
@@ -17,7 +18,7 @@ import {
   type SessionEntry,
   userChannel,
 } from '../../presence/types.js'
-import { decodeEvent, decodeRecord, decodeResult, decodeSessions, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { decodeEvent, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
 import { RedisMetadata } from './metadata-store.js'
 import * as scripts from './scripts.js'
@@ -35,7 +36,7 @@ const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NO
 /** What ioredis says of a command that it never sent. */
 const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections|All keys in the pipeline should belong to the same slots/
 
-const FIXED_KEYS = 4
+const FIXED_KEYS = 7
 /** Keys or fields that one call of a SCAN looks at. */
 const SCAN_COUNT = 500
 
@@ -46,6 +47,7 @@ export class RedisStore implements PresenceStore {
   readonly #keys: readonly Keys[]
   readonly #topology: Topology
   readonly #owners = new RecentOwners()
+  #outboxMost = 0
 
   constructor(
     private readonly redis: Client,
@@ -61,6 +63,11 @@ export class RedisStore implements PresenceStore {
       (app, userId) => this.#keysOf(userChannel(app, userId)).meta(app, userId),
       (running) => this.#call(running),
     )
+  }
+
+  /** From here on changes are written into the outbox, which keeps about so many of a partition; 0 for none. */
+  keepOutbox(entries: number): void {
+    this.#outboxMost = entries
   }
 
   /** Connects. Rejects when Redis cannot be reached, is too old, evicts what it likes, or was set up with another partition count. */
@@ -95,8 +102,8 @@ export class RedisStore implements PresenceStore {
         await this.#call(
           script.run(
             this.redis,
-            [keys.clock, keys.leases, keys.due, keys.owned(batch.node), ...encoded.keys],
-            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), ...encoded.args],
+            [keys.clock, keys.leases, keys.due, keys.owned(batch.node), keys.status, keys.outbox, keys.written, ...encoded.keys],
+            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outboxMost), ...encoded.args],
           ),
         ),
         'commit',
@@ -132,7 +139,7 @@ export class RedisStore implements PresenceStore {
       await this.#call(scripts.heartbeat.run(this.redis, [keys.clock, keys.leases, keys.due, keys.owned(beat.node)], args)),
       'heartbeat',
     )
-    const [outcome, life, clock, time, hold, due, lease, owned, dueLost] = reply
+    const [outcome, life, clock, time, hold, due, lease, owned, dueLost, statusVersion] = reply
     if (outcome !== 'held' && outcome !== 'taken' && outcome !== 'late') throw new ReplyShapeError('heartbeat', reply)
     const count = numberOf(owned, 'heartbeat')
     return {
@@ -145,6 +152,7 @@ export class RedisStore implements PresenceStore {
       nextLeaseEnd: lease === '' ? null : numberOf(lease, 'heartbeat'),
       owned: count < 0 ? null : count,
       dueLost: dueLost === '1',
+      statusVersion: numberOf(statusVersion, 'heartbeat'),
     }
   }
 
@@ -180,6 +188,20 @@ export class RedisStore implements PresenceStore {
   async channelsOf(app: string, userId: string): Promise<readonly Channel[]> {
     const lists = await Promise.all(this.#keys.map((keys) => this.#call(this.redis.hkeys(keys.where(app, userId)))))
     return lists.flat().map(parseChannelId)
+  }
+
+  async statuses(partition: number, app: string, userIds: readonly string[]): Promise<StatusReading> {
+    const keys = this.#of(partition)
+    const named = userIds.flatMap((userId) => [keys.sessions(channelId(userChannel(app, userId))), keys.seen(app, userId)])
+    const reply = listOf(await this.#call(scripts.status.run(this.redis, [keys.clock, ...named], [])), 'status')
+    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
+    const [life, version, settles, ...rows] = reply
+    return {
+      life: textOf(life, 'status'),
+      version: numberOf(version, 'status'),
+      settlesInMs: numberOf(settles, 'status') / 1000,
+      rows: userIds.map((_, i) => decodeStatus(rows[2 * i], rows[2 * i + 1])),
+    }
   }
 
   async channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { occupancy: number; version: number })[]; readonly cursor: string }> {
@@ -312,6 +334,10 @@ export class RedisStore implements PresenceStore {
 
   async subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void> {
     return this.#call(this.subscriber.subscribe(this.#keysOf(channel).events(channelId(channel)), (message) => listener(decodeEvent(message))))
+  }
+
+  async subscribeStatuses(partition: number, listener: (event: StatusEvent) => void): Promise<() => void> {
+    return this.#call(this.subscriber.subscribe(this.#of(partition).status, (message) => listener(decodeStatusEvent(message))))
   }
 
   probed(): readonly number[] {

@@ -31,6 +31,7 @@ export class Script {
 export const commitGrowing = new Script('commit', '')
 export const commitShrinking = new Script('commit', 'allow-oom')
 export const heartbeat = new Script('heartbeat', 'allow-oom')
+export const status = new Script('status', 'no-writes')
 export const snapshot = new Script('snapshot', 'no-writes')
 export const metadataGrowing = new Script('metadata', '')
 export const metadataShrinking = new Script('metadata', 'allow-oom')

@@ -1,27 +1,37 @@
 -- Applies an ordered batch of ops of one partition, whole or not at all, and publishes once per channel touched.
 --
--- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, then as ARGV names them by index: owned:<other>, and for each channel
---       members, sessions, events (in a row), and where:<user>
--- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 count of other nodes,
---       then node and key index for each of those, then 11 for each op:
---       kind, members key index, where key index, channel id, user, session, attach, timeout (us), revision, joined at, states
---       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its node)
+-- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, 5 status (a channel of pub/sub), 6 outbox, 7 written (another one),
+--       then as ARGV names them by index: owned:<other>, and for each channel members, sessions, events (in a row), and
+--       where:<user>, or of a USER channel seen:<user>, gone:<user> (in a row)
+-- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 entries of the outbox (0: none is kept),
+--       7 count of other nodes, then node and key index for each of those, then 12 for each op:
+--       kind, members key index, where key index (negative: seen), channel id, user, session, attach, timeout (us), revision,
+--       joined at, states, how
+--       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its
+--       node, and an eviction its reason; how is 'again' for who returns, and for a new session `policy,most`)
 -- reply {'done', clock, result...}, or a refusal that changed nothing: {'life'}, {'lease'}, {'number'},
 --       {'owners', node...} (declare owned:<node> too and send it again)
--- a result: {status, version, attach, superseded, channel life, revision, joined at, states}
+-- a result: {status, version, attach, superseded, channel life, more, revision, joined at, states}; more: of a login the sessions
+--       that it replaced, each `node,session,attach;`, and why one that returns may not
 -- event on events:<channel>: fields joined by NUL: life, channel life, previous, time (ms), then 6 for each change:
---       kind, version, user, joined at, states, session
+--       kind, version, user, joined at, states, session (nothing is published of USER channels)
+-- status: fields joined by NUL: life, previous, then 4 for each change: version, USER channel, standing, last seen (ms)
+-- an entry of the outbox, in its field `e`: fields joined by NUL: life, sequence, version, time (ms), kind, channel id, user, states,
+--       close code, reason (of `online`: '1' when it replaced another session)
 
-local clockKey, leasesKey, dueKey, ownedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local clockKey, leasesKey, dueKey, ownedKey, statusKey, outboxKey, writtenKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local node, number, life, period, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local OP, NUL = 11, '\0'
+local outboxMost = tonumber(ARGV[6])
+local OP, NUL = 12, '\0'
 local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: ends as timeout, ends as leave
+local SEEN, GONE = 604800, 86400 -- for so long (s) it is known that somebody was here, and that a session may not return
+local OFFLINE, UNREACHABLE, ONLINE = 0, 1, 2
 
 local function text(n) return string.format('%.0f', n) end
 local function vacant(hash) return redis.call('HLEN', hash) == redis.call('HEXISTS', hash, '') end -- nothing but its own '' is left
 
 -- 1. May this batch be executed at all?
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied', 'search')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied', 'search', 'status', 'sequence')
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 if c[1] ~= life or c[4] ~= replid then return {'life'} end
 if tonumber(redis.call('ZSCORE', leasesKey, node) or 0) <= 0 then return {'lease'} end
@@ -31,6 +41,7 @@ local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local step = math.max(0, time - tonumber(c[3]))
 local now, hold, fresh, dues, emptied, search = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0), tonumber(c[9] or 0), c[10] or ''
+local statusVersion, sequence = tonumber(c[11] or 0), tonumber(c[12] or 0)
 if step > 1.5 * period then -- Redis stood still, or its clock jumped: nobody's deadline runs out because of that
   step = 1.5 * period
   hold = math.max(hold, now + step + 2 * period)
@@ -38,8 +49,8 @@ end
 now = math.floor(now + step)
 local function tick() now = now + 1; return now end
 
-local owned, at = {[node] = ownedKey}, 7
-for _ = 1, tonumber(ARGV[6]) do
+local owned, at = {[node] = ownedKey}, 8
+for _ = 1, tonumber(ARGV[7]) do
   owned[ARGV[at]] = KEYS[tonumber(ARGV[at + 1])]
   at = at + 2
 end
@@ -49,7 +60,7 @@ local channels, order = {}, {}
 local function channelAt(index)
   local ch = channels[index]
   if ch then return ch end
-  ch = {members = KEYS[index], sessions = KEYS[index + 1], events = KEYS[index + 2], users = {}, changes = {}, version = 0, ended = 0, fresh = 0}
+  ch = {members = KEYS[index], sessions = KEYS[index + 1], events = KEYS[index + 2], users = {}, changes = {}, told = {}, version = 0, ended = 0, fresh = 0}
   local m, s = redis.call('HGET', ch.members, ''), redis.call('HGET', ch.sessions, '')
   if m and s then
     local itsLife, version, ended, freshUntil = string.match(m, '^(%S+) (%d+) (%d+) (%d+)$')
@@ -57,6 +68,7 @@ local function channelAt(index)
   elseif m or s or redis.call('EXISTS', ch.members, ch.sessions) > 0 then
     ch.lost = true
   end
+  ch.began = not m
   ch.previous = ch.version
   channels[index] = ch
   order[#order + 1] = ch
@@ -82,25 +94,89 @@ local function memberAt(ch, user)
   return u
 end
 
-local TAKES = {join = true, resume = true, assert = true, leave = true}
-local unknown = {}
-for i = at, #ARGV, OP do
-  local index = tonumber(ARGV[i + 1])
-  if index > 0 then
-    local entry = memberAt(channelAt(index), ARGV[i + 4]).sessions[ARGV[i + 5]]
-    if entry and TAKES[ARGV[i]] and entry.holder ~= DUE and entry.holder ~= LEAVING and not owned[entry.holder] then
-      unknown[#unknown + 1] = entry.holder
+local function alive(entry) return entry.holder ~= DUE and entry.holder ~= LEAVING end
+
+local function standing(ch) -- of a USER channel's user
+  local best = OFFLINE
+  for _, u in pairs(ch.users) do
+    for _, entry in pairs(u.sessions) do
+      if alive(entry) then return ONLINE end
+      best = UNREACHABLE
     end
+  end
+  return best
+end
+local function userAt(index, seen) -- a USER channel, with all sessions of the user
+  local ch = channelAt(index)
+  if ch.seen then return ch end
+  ch.seen, ch.gone = KEYS[seen], KEYS[seen + 1]
+  if not ch.lost then
+    for _, session in ipairs(redis.call('HKEYS', ch.sessions)) do
+      if session ~= '' then memberAt(ch, session) end
+    end
+  end
+  ch.standing = standing(ch)
+  return ch
+end
+
+local function tagOf(info) return info ~= '' and cjson.decode(info).tag or '' end
+-- Which sessions a login puts an end to: those with its tag; and those over the limit, first who have no connection, then, where the
+-- policy is to replace, the oldest. False: it is refused, for others are connected.
+local function replacedBy(ch, how, session, info)
+  local policy, most = string.match(how, '^(%a+),(%d+)$')
+  if not policy or (ch.users[session] and ch.users[session].count > 0) then return {} end
+  local limit, tag = tonumber(most), tagOf(info)
+  if limit == 0 then limit = policy == 'multi' and math.huge or 1 end
+  local gone, others, connected = {}, {}, 0
+  for id, u in pairs(ch.users) do
+    local entry = u.sessions[id]
+    if entry then
+      if tag ~= '' and tagOf(u.states or '') == tag then gone[#gone + 1] = id
+      else
+        others[#others + 1] = {id = id, rank = (alive(entry) and 2 ^ 53 or 0) + entry.attach}
+        if alive(entry) then connected = connected + 1 end
+      end
+    end
+  end
+  if connected >= limit and policy ~= 'replace' then return false end
+  table.sort(others, function(a, b) return a.rank < b.rank end)
+  for i = 1, #others - limit + 1 do gone[#gone + 1] = others[i].id end
+  return gone
+end
+
+local TAKES = {join = true, resume = true, assert = true, leave = true, evict = true}
+local unknown = {}
+local function declared(entry)
+  if entry and alive(entry) and not owned[entry.holder] then unknown[#unknown + 1] = entry.holder end
+end
+for i = at, #ARGV, OP do
+  local index, where = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  if index > 0 then
+    local ch = where < 0 and userAt(index, -where) or channelAt(index)
+    local u = memberAt(ch, ARGV[i + 4])
+    if TAKES[ARGV[i]] then declared(u.sessions[ARGV[i + 5]]) end
+    for _, id in ipairs(where < 0 and replacedBy(ch, ARGV[i + 11], ARGV[i + 5], ARGV[i + 10]) or {}) do declared(ch.users[id].sessions[id]) end
   end
 end
 if #unknown > 0 then return {'owners', unpack(unknown)} end
 
 -- 3. Decide, op by op. Only the small shared keys (due, owned, where, leases) are written on the way.
 local grewDue, grewOwned = false, false
+local statuses, statusBefore = {}, statusVersion
 
-local function change(ch, kind, user, joined, states, session)
+local function tell(ch, version, kind, channel, user, states, code, reason) -- the application's own servers
+  ch.told[#ch.told + 1] = {version = version, kind = kind, channel = channel, user = user, states = states or '', code = code or '', reason = reason or ''}
+end
+-- What is put back after a loss was told before; so was, as far as anybody knows, who returns while it is being put back.
+local REPAIRS = {assert = true, placeholder = true}
+local function isRepair(ch, op) return REPAIRS[op.kind] or (op.how == 'again' and now < math.max(fresh, ch.fresh)) end
+
+local function change(ch, kind, op, joined, states, session)
   ch.version = tick()
-  ch.changes[#ch.changes + 1] = table.concat({kind, text(ch.version), user, joined or '', states or '', session or ''}, NUL)
+  if not ch.seen then
+    ch.changes[#ch.changes + 1] = table.concat({kind, text(ch.version), op.user, joined or '', states or '', session or ''}, NUL)
+    if kind ~= 'assert' and not isRepair(ch, op) then tell(ch, ch.version, kind, op.channel, op.user, kind == 'state' and states or '') end
+  end
   return ch.version
 end
 local function renew(ch) -- a channel that begins, or one of an earlier life of the partition
@@ -118,9 +194,9 @@ local function makeDue(op, entry, deadline, holder)
   dues = dues + redis.call('ZADD', dueKey, text(deadline), membership(op))
   grewDue = true
 end
-local function result(status, ch, u, attach, superseded)
-  local r = {status, text(ch and ch.version or 0), attach and text(attach) or '', superseded or '', ch and ch.life or ''}
-  if u and u.revision then r[6], r[7], r[8] = text(u.revision), text(u.joined), u.states end
+local function result(status, ch, u, attach, superseded, more)
+  local r = {status, text(ch and ch.version or 0), attach and text(attach) or '', superseded or '', ch and ch.life or '', more or ''}
+  if u and u.revision then r[7], r[8], r[9] = text(u.revision), text(u.joined), u.states end
   return r
 end
 local function list(op) -- under the channels of its user
@@ -131,7 +207,7 @@ end
 local function found(ch, op, kind) -- a member comes to be
   op.u.joined = op.joined > 0 and op.joined or math.floor(time / 1000)
   op.u.states, op.u.dirty = op.states, true
-  local version = change(ch, kind, op.user, text(op.u.joined), op.u.states)
+  local version = change(ch, kind, op, text(op.u.joined), op.u.states)
   op.u.revision = op.revision > 0 and op.revision or version
   list(op)
 end
@@ -140,7 +216,7 @@ local function merge(ch, op) -- a repair meets a member that is there: highest r
   local differs = newer and op.states ~= op.u.states
   if newer then op.u.revision, op.u.states, op.u.dirty = op.revision, op.states, true end
   if op.joined > 0 and op.joined < op.u.joined then op.u.joined, op.u.dirty = op.joined, true end
-  if differs then change(ch, 'assert', op.user, text(op.u.joined), op.u.states) end
+  if differs then change(ch, 'assert', op, text(op.u.joined), op.u.states) end
 end
 local function drop(ch, op, entry, kind) -- a session ends; the last one takes the member with it
   letGo(op, entry)
@@ -148,7 +224,29 @@ local function drop(ch, op, entry, kind) -- a session ends; the last one takes t
   if op.u.count > 0 or not op.u.revision then return end
   op.u.revision, op.u.joined, op.u.states = nil, nil, nil
   if op.where then redis.call('HDEL', op.where, op.channel) end
-  ch.ended = change(ch, kind, op.user)
+  ch.ended = change(ch, kind, op)
+end
+local CODES = {leave = '1', timeout = '2', replaced = '3', evict = '4'}
+local function turn(ch, op, info, why, reason) -- after an op on a USER channel: did its user come, go, lose or regain the connection?
+  local was = ch.standing
+  ch.standing = standing(ch)
+  if ch.standing == was then return end
+  statusVersion = tick()
+  if ch.standing == OFFLINE then redis.call('SET', ch.seen, '0', 'EX', SEEN) else redis.call('DEL', ch.seen) end
+  statuses[#statuses + 1] = table.concat({text(statusVersion), op.channel, text(ch.standing), ch.standing == OFFLINE and text(math.floor(time / 1000)) or ''}, NUL)
+  if isRepair(ch, op) then return end
+  if was == OFFLINE then tell(ch, statusVersion, 'online', op.channel, op.session, op.u.states)
+  elseif ch.standing == OFFLINE then tell(ch, statusVersion, 'offline', op.channel, op.session, info, CODES[why or op.kind], reason) end
+end
+local function remove(ch, op, session, why, reason) -- another session of the user, for good
+  local u = ch.users[session]
+  local entry, info = u.sessions[session], u.states
+  local other = {channel = op.channel, user = session, session = session, u = u, kind = 'leave', how = ''}
+  local row = (alive(entry) and entry.holder or '') .. ',' .. session .. ',' .. text(entry.attach) .. ';'
+  drop(ch, other, entry, 'leave')
+  redis.call('HSET', ch.gone, session, why .. ' ' .. reason)
+  redis.call('EXPIRE', ch.gone, GONE)
+  return row, info
 end
 
 local act = {}
@@ -156,6 +254,18 @@ local function enter(ch, op)
   local u, entry = op.u, op.entry
   if entry and op.attach and entry.attach > op.attach then return result('stale', ch) end
   if op.kind == 'resume' and not (entry and u.revision) then return result('missing', ch) end
+  local replaced = ''
+  if ch.seen and not entry and op.kind == 'join' then
+    local why = redis.call('HGET', ch.gone, op.session)
+    if why then return result('gone', ch, nil, nil, nil, why) end
+    local others = replacedBy(ch, op.how, op.session, op.states)
+    if not others then return result('refused', ch) end
+    for _, session in ipairs(others) do
+      local row, info = remove(ch, op, session, 'replaced', '')
+      replaced = replaced .. row
+      tell(ch, tick(), 'offline', op.channel, session, info, CODES.replaced)
+    end
+  end
   local superseded = entry and entry.holder ~= DUE and entry.holder ~= LEAVING and entry.holder or nil
   local attach = op.attach or math.max(tick(), entry and entry.attach + 1 or 0)
   if entry then letGo(op, entry) else u.count = u.count + 1 end
@@ -169,12 +279,16 @@ local function enter(ch, op)
     u.sessions['?'], u.count = nil, u.count - 1
   end
   renew(ch)
+  if ch.seen and u.revision and op.states ~= '' and op.kind == 'join' then u.states = op.states end
   if not u.revision then found(ch, op, op.kind == 'assert' and 'assert' or 'join')
   elseif op.kind == 'assert' then
     merge(ch, op)
     list(op)
   end
-  return result(entry and 'same' or 'ok', ch, u, attach, superseded)
+  if replaced ~= '' then
+    tell(ch, tick(), 'online', op.channel, op.session, u.states, '', '1')
+  end
+  return result(entry and 'same' or 'ok', ch, u, attach, superseded, replaced)
 end
 act.join, act.resume, act.assert = enter, enter, enter
 
@@ -206,6 +320,12 @@ function act.leave(ch, op)
   return result('ok', ch)
 end
 
+function act.evict(ch, op) -- the reason stands where states do
+  if not op.entry then return result('missing', ch) end
+  local row = remove(ch, op, op.session, 'kicked', op.states)
+  return result('ok', ch, nil, nil, nil, row)
+end
+
 function act.suspend(ch, op)
   local entry = op.entry
   if not entry or entry.attach ~= op.attach or entry.holder ~= node then
@@ -225,7 +345,7 @@ function act.state(ch, op)
   local based = op.revision == u.revision or (op.revision == 0 and u.states == '')
   if not based then return result('conflict', ch, u) end
   u.states, u.dirty = op.states, true
-  u.revision = change(ch, 'state', op.user, text(u.joined), u.states, op.session)
+  u.revision = change(ch, 'state', op, text(u.joined), u.states, op.session)
   return result('ok', ch, u)
 end
 
@@ -234,8 +354,9 @@ function act.expire(ch, op)
   if not deadline then return result('missing', ch) end
   if now < hold or tonumber(deadline) > now then return result('early', ch) end
   local entry = op.entry
-  if entry and (entry.holder == DUE or entry.holder == LEAVING) then
-    drop(ch, op, entry, entry.holder == DUE and 'timeout' or 'leave')
+  if entry and not alive(entry) then
+    op.why = entry.holder == DUE and 'timeout' or 'leave'
+    drop(ch, op, entry, op.why)
     return result('ok', ch)
   end
   notDue(op)
@@ -290,8 +411,7 @@ function act.dropLease(_, op)
   return result('ok')
 end
 
-local REPAIRS = {assert = true, placeholder = true}
-local ENDS = {leave = true, suspend = true, orphan = true, expire = true, remind = true}
+local ENDS = {leave = true, evict = true, suspend = true, orphan = true, expire = true, remind = true}
 local function strike(ch, op) -- out of what is left of a damaged channel: nobody else would, and it would stay as a ghost
   if op.kind == 'expire' or op.kind == 'remind' then notDue(op)
   else redis.call('SREM', op.kind == 'orphan' and owned[op.states] or ownedKey, membership(op)) end
@@ -311,7 +431,7 @@ end
 local reply = {'done', ''}
 for i = at, #ARGV, OP do
   local index, where = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  local op = {kind = ARGV[i], where = where > 0 and KEYS[where] or nil, channel = ARGV[i + 3], user = ARGV[i + 4], session = ARGV[i + 5],
+  local op = {kind = ARGV[i], how = ARGV[i + 11], where = where > 0 and KEYS[where] or nil, channel = ARGV[i + 3], user = ARGV[i + 4], session = ARGV[i + 5],
     attach = tonumber(ARGV[i + 6]), timeout = tonumber(ARGV[i + 7]), revision = tonumber(ARGV[i + 8]), joined = tonumber(ARGV[i + 9]), states = ARGV[i + 10]}
   local ch = index > 0 and channels[index] or nil
   if ch and ch.lost and REPAIRS[op.kind] then -- what is left of it vouches for nothing: begin anew
@@ -327,7 +447,9 @@ for i = at, #ARGV, OP do
       op.u = ch.users[op.user]
       op.entry = op.u.sessions[op.session]
     end
+    local info = ch and op.u.states
     reply[#reply + 1] = act[op.kind](ch, op)
+    if ch and ch.seen then turn(ch, op, info, op.why, op.kind == 'evict' and op.states or '') end
   end
 end
 
@@ -353,20 +475,42 @@ for _, ch in ipairs(order) do
     if vacant(ch.members) then
       redis.call('DEL', ch.members, ch.sessions)
       emptied = ch.version
+      ch.vacated = not ch.began
     else
       redis.call('HSET', ch.members, '', table.concat({ch.life, text(ch.version), text(ch.ended), text(ch.fresh)}, ' '))
       redis.call('HSET', ch.sessions, '', ch.life)
       redis.call('EXPIRE', ch.members, ttl, 'NX')
       redis.call('EXPIRE', ch.sessions, ttl, 'NX')
+      ch.occupied = ch.began
     end
     if #ch.changes > 0 then
       redis.call('SPUBLISH', ch.events, table.concat({life, ch.life, text(ch.previous), text(math.floor(time / 1000)), unpack(ch.changes)}, NUL))
     end
   end
 end
+if outboxMost > 0 then
+  local wrote = false
+  for _, ch in ipairs(order) do
+    local first, last = ch.told[1], ch.told[#ch.told]
+    if last and not ch.seen then
+      if ch.occupied then table.insert(ch.told, 1, {version = first.version, kind = 'occupied', channel = first.channel, user = '', states = '', code = '', reason = ''}) end
+      if ch.vacated then tell(ch, last.version, 'vacated', last.channel, '') end
+    end
+    for _, e in ipairs(ch.told) do
+      sequence, wrote = sequence + 1, true
+      redis.call('XADD', outboxKey, 'MAXLEN', '~', outboxMost, '*', 'e',
+        table.concat({life, text(sequence), text(e.version), text(math.floor(time / 1000)), e.kind, e.channel, e.user, e.states or '', e.code, e.reason}, NUL))
+    end
+  end
+  if wrote then
+    redis.call('EXPIRE', outboxKey, ttl, 'NX')
+    redis.call('SPUBLISH', writtenKey, '')
+  end
+end
+if #statuses > 0 then redis.call('SPUBLISH', statusKey, table.concat({life, text(statusBefore), unpack(statuses)}, NUL)) end
 if grewDue then redis.call('EXPIRE', dueKey, ttl, 'NX') end
 if grewOwned then redis.call('EXPIRE', ownedKey, ttl, 'NX') end
 redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'due', text(dues), 'emptied', text(emptied),
-  'search', search, 'number:' .. node, ARGV[2])
+  'search', search, 'status', text(statusVersion), 'sequence', text(sequence), 'number:' .. node, ARGV[2])
 reply[2] = text(now)
 return reply

@@ -1,0 +1,37 @@
+/**
+ * Whether a user is there (`001`, `003`): `ONLINE` with a session that has a connection; `UNREACHABLE` when all have lost theirs and
+ * may come back; `OFFLINE` without any.
+ */
+export type PeerStatus = 'ONLINE' | 'UNREACHABLE' | 'OFFLINE'
+
+export interface UserStatus {
+  readonly status: PeerStatus
+  /** When the last session ended, in milliseconds; null unless OFFLINE, and seven days after it. */
+  readonly lastSeen: number | null
+}
+
+/** The statuses of some users of one partition, as of one version of the partition's statuses. */
+export interface StatusReading {
+  /** The partition's life. */
+  readonly life: string
+  readonly version: number
+  /** For so long, in milliseconds, what an earlier life of the partition had is still being put back. */
+  readonly settlesInMs: number
+  /** In the order in which they were asked for. */
+  readonly rows: readonly UserStatus[]
+}
+
+/** What one script changed of the statuses of a partition's users. Repairs are among it: they say what may have been known. */
+export interface StatusEvent {
+  readonly life: string
+  /** The version before the first change; another one than was seen last means that something was missed. */
+  readonly previous: number
+  readonly changes: readonly StatusChange[]
+}
+
+export interface StatusChange extends UserStatus {
+  readonly version: number
+  readonly app: string
+  readonly userId: string
+}
+
