@@ -5,14 +5,16 @@ import { Acknowledged } from './acknowledged.js'
 import type { Counters, Log } from './instruments.js'
 import { NotExecutedError, OutcomeUnknownError } from './batches.js'
 import { Lane, type Settled, type Submission } from './lane.js'
-import { LocalSession, superseded } from './local-session.js'
+import { LocalSession, parseRemoval, removed, REPLACED, superseded, type Removal } from './local-session.js'
 import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import type { NodePresenceOptions, PresenceHooks } from './node-options.js'
 import { reconcilePartition } from './repair.js'
 import type { EndReason, Joined, OpenRequest, Presence, Session } from './service.js'
 import { StateWriter, type StatesChanged } from './state-writer.js'
+import type { UserStatus } from './status.js'
+import { statusesOf } from './statuses.js'
 import type { PresenceStore } from './store.js'
-import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type StateChange } from './types.js'
+import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type StateChange } from './types.js'
 
 const NOTHING_UNDER_WAY = Promise.resolve()
 
@@ -97,15 +99,21 @@ export class NodePresence implements Presence {
   }
 
   async open(request: OpenRequest): Promise<Session> {
-    const { userId, timeoutMs, attach = null, wanted } = request
+    const { userId, timeoutMs, attach = null, wanted, sourceIP = '', tag = '' } = request
     const id = request.sessionId ?? this.options.newId()
     const home = userChannel(this.app, userId)
     const member: Membership = { channel: home, userId: id, session: id }
-    const submission = { calm: request.sessionId !== undefined, ...(wanted && { wanted }) }
-    let result = await this.#submit({ ...member, kind: 'join', attach, timeoutMs }, submission)
+    const again = request.sessionId !== undefined
+    const submission = { calm: again, ...(wanted && { wanted }) }
+    const about = recordOfStates(Object.entries({ ip: sourceIP, tag }).filter(([, text]) => text !== ''))
+    const known = { revision: 0, joinedAt: 0, states: about }
+    let result = await this.#submit({ ...member, kind: 'join', attach, timeoutMs, known, again, policy: this.options.login }, submission)
     // One of the two keys is gone: the session repairs it by being there, and the user's others notice.
     if (result.status === 'lost') result = await this.#submit({ ...member, kind: 'assert', attach, timeoutMs }, submission)
     if (result.status === 'stale') throw superseded()
+    if (result.status === 'refused') throw new RollcallError('LOGIN_REJECTED', 'this user is logged in already, and no more sessions are allowed')
+    if (result.status === 'gone') throw removed(parseRemoval(result.reason ?? ''))
+    this.#tellRemoved(userId, result, REPLACED)
     if (result.attach === undefined) throw new RollcallError('INTERNAL', 'a login got no attach number')
     const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, home, request.onEnd)
     const key = sessionKey(userId, id)
@@ -125,6 +133,27 @@ export class NodePresence implements Presence {
     if (session !== undefined && session.attach < attach) this.end(session, 'superseded')
   }
 
+  /** A session was ended for good, by this node or by another one; what it had here leaves when its connection is gone. */
+  removedElsewhere(userId: string, sessionId: string, attach: Attach, { reason, why }: Removal): void {
+    const session = this.#sessions.get(sessionKey(userId, sessionId))
+    if (session !== undefined && session.attach <= attach) session.onEnd(reason, why)
+  }
+
+  async evict(userId: string, why: string): Promise<number> {
+    const home = userChannel(this.app, userId)
+    const { members } = await this.#read(this.store.snapshot(home))
+    const results = await Promise.all([...members.keys()].map((id) => this.#submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
+    for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
+    return results.filter(({ status }) => status === 'ok').length
+  }
+
+  #tellRemoved(userId: string, { removed: list = [] }: OpResult, removal: Removal): void {
+    for (const one of list) {
+      if (one.node === this.nodeId) this.removedElsewhere(userId, one.session, one.attach, removal)
+      else if (one.node !== null) this.hooks.onRemoved(one.node, userId, one, removal)
+    }
+  }
+
   /** The session is over without the client having asked: what stands under its attach is withdrawn. */
   end(session: LocalSession, reason: EndReason): void {
     if (session.over) return
@@ -133,7 +162,7 @@ export class NodePresence implements Presence {
       membership.confirmed = false
       void this.#suspendOne(membership)
     }
-    session.onEnd(reason)
+    session.onEnd(reason, '')
   }
 
   abandon(session: Session): void {
@@ -169,7 +198,7 @@ export class NodePresence implements Presence {
     local.channels.set(id, channel)
     const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
-    const joining = this.#submit({ ...entering, kind: 'join' }, { wanted: local.wants, calm: again })
+    const joining = this.#submit({ ...entering, kind: 'join', again }, { wanted: local.wants, calm: again })
     const stating = !again && Object.keys(states).length > 0 ? this.#states.write(local, membership, this.#states.merge(states)) : undefined
     stating?.catch(() => undefined)
     let joined: Settled
@@ -221,6 +250,10 @@ export class NodePresence implements Presence {
   async whereNow(userId: string): Promise<readonly ChannelRef[]> {
     const channels = await this.#read(this.store.channelsOf(this.app, userId))
     return channels.flatMap(({ type, name }) => (type === 'USER' ? [] : [{ channelName: name, channelType: type }]))
+  }
+
+  async statuses(userIds: readonly string[]): Promise<readonly UserStatus[]> {
+    return this.#read(statusesOf(this.store, this.app, userIds))
   }
 
   acknowledged(ref: ChannelRef): number {

@@ -1,5 +1,6 @@
 import type { ChannelRef, States } from '../protocol/channel.js'
 import type { StatesChanged } from './state-writer.js'
+import type { UserStatus } from './status.js'
 import type { Attach, Channel, MemberRecord, StateChange } from './types.js'
 
 /** Why a session of this node is over without the client having asked for it. The gateway drops its socket. */
@@ -8,6 +9,9 @@ export type EndReason =
   | 'superseded'
   /** Redis says that the session ended elsewhere while this node could not know; the client starts again. */
   | 'ended'
+  /** Ended for good, by another login of the user or by the application: it leaves, is told why, and may not return. */
+  | 'replaced'
+  | 'kicked'
 
 /** What came of a join. */
 export interface Joined {
@@ -24,7 +28,11 @@ export interface OpenRequest {
   /** The number that the client gave to this connection of its session; otherwise the store gives the next one. */
   readonly attach?: Attach
   readonly timeoutMs: number
-  readonly onEnd: (reason: EndReason) => void
+  /** Where the client is, and what it calls the device or tab: the application's own servers are told. */
+  readonly sourceIP?: string
+  readonly tag?: string
+  /** `why` is for the client. */
+  readonly onEnd: (reason: EndReason, why: string) => void
   /** Whether the client is still there; asked until the store has been told. */
   readonly wanted?: () => boolean
 }
@@ -52,13 +60,16 @@ export interface Presence {
 
   /**
    * Begins or continues a session: gives it the next attach, and ends the older connection wherever it is.
-   * DUPLICATE_USER_ID when a later connection of the client, by its own count, is there already.
+   * DUPLICATE_USER_ID when a later connection of the client, by its own count, is there already, or another login has taken
+   * the session's place; NOT_LOGIN when the application has ended it; LOGIN_REJECTED where the policy does not let another one in.
    */
   open(request: OpenRequest): Promise<Session>
   /** The connection has ended: what the session asked to begin or to change, and the store has not been told of, is dropped. */
   abandon(session: Session): void
   /** The connection is lost: the session and its memberships become due after `timeoutMs` (the session's by default). Never rejects. */
   suspend(session: Session, timeoutMs?: number): Promise<void>
+  /** Ends all sessions of a user for good, wherever they are, with or without a connection; answers how many there were. */
+  evict(userId: string, why: string): Promise<number>
   /** Logout: every membership ends now. Never rejects. */
   close(session: Session): Promise<void>
 
@@ -80,6 +91,8 @@ export interface Presence {
   getState(channel: ChannelRef, userId: string): Promise<States>
   /** From Redis. */
   whereNow(userId: string): Promise<readonly ChannelRef[]>
+  /** Who of these users is there, in order, from Redis: one call a partition (`003.5`). */
+  statuses(userIds: readonly string[]): Promise<readonly UserStatus[]>
 
   /** The last version of a channel that this node has acknowledged to anybody, 0 if none is remembered. */
   acknowledged(channel: ChannelRef): number
