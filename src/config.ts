@@ -1,13 +1,13 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 
 import {
-  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, milliseconds, notYet, oneOf, redisUrl, shownHostPort, text, transports, trustProxy, whole, type Field, type HostPort,
+  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, LOGIN_MODES, milliseconds, notYet, oneOf, redisUrl, shownHostPort, text, transports, trustProxy, whole, type Field, type HostPort,
 } from './config/fields.js'
-import { ENVIRONMENT, type EnvironmentOption, type LogLevel, type NodeOptions, type Transport, type TrustProxy } from './config/options.js'
+import { ENVIRONMENT, type EnvironmentOption, type LoginMode, type LogLevel, type NodeOptions, type Transport, type TrustProxy } from './config/options.js'
 import { DEFAULT_LIMITS, type Limits } from './protocol/limits.js'
 
 export { ENVIRONMENT } from './config/options.js'
-export type { LogLevel, NodeOptions, Transport, TrustProxy } from './config/options.js'
+export type { LogLevel, LoginMode, NodeOptions, Transport, TrustProxy } from './config/options.js'
 
 /** A node's settings: checked, complete and frozen. Times are milliseconds. {@link NodeOptions} says what each means. */
 export interface Config {
@@ -37,7 +37,9 @@ export interface Config {
   readonly intervalMs: number
   readonly flushMs: number
   readonly directFrames: boolean
-  readonly login: 'multi'
+  readonly login: LoginMode
+  /** How many sessions a user may have; null: any number, or one where `login` is not `multi`. */
+  readonly maxSessions: number | null
   readonly partitions: number
   readonly limits: Limits
   readonly corsOrigins: '*' | readonly string[]
@@ -78,8 +80,8 @@ const FIELDS = {
   intervalMs: milliseconds(50, 300_000),
   flushMs: milliseconds(0, 1_000),
   directFrames: flag(),
-  login: { schema: z.literal('multi'), allowed: 'multi: replace and reject are not available in this version yet' },
-  maxSessions: notYet('a limit on sessions is'),
+  login: oneOf(LOGIN_MODES),
+  maxSessions: whole(1, 1_000, 'sessions'),
   partitions: whole(1, 1_024),
   limits,
   webhookUrls: notYet('webhooks are'),
@@ -141,6 +143,7 @@ export function toOptions(config: Config): NodeOptions {
     redisPassword: config.redisPassword ?? undefined,
     secret: config.secret ?? undefined,
     apiKey: config.apiKey ?? undefined,
+    maxSessions: config.maxSessions ?? undefined,
     nodeEnv: production ? 'production' : 'development',
     corsOrigins: corsOrigins === '*' ? ['*'] : corsOrigins,
   }
@@ -204,7 +207,8 @@ function complete(given: Parsed): Config {
     intervalMs: given.intervalMs ?? 2_000,
     flushMs: given.flushMs ?? 20,
     directFrames: given.directFrames ?? false,
-    login: 'multi',
+    login: given.login ?? 'multi',
+    maxSessions: given.maxSessions ?? null,
     partitions: given.partitions ?? (given.redisCluster === undefined ? 16 : 256),
     limits: given.limits ?? DEFAULT_LIMITS,
     corsOrigins: Object.freeze(given.corsOrigins ?? (development ? '*' : [])),

@@ -53,12 +53,13 @@ export function createNode(options: NodeOptions = {}): Node {
   })
   const presence: NodePresence = new NodePresence(
     store,
-    { nodeId, app: config.appId, heartbeatMs: config.heartbeatMs, leaseMs: config.heartbeatTtlMs, limits: config.limits, newId },
+    { nodeId, app: config.appId, heartbeatMs: config.heartbeatMs, leaseMs: config.heartbeatTtlMs, limits: config.limits, login: { mode: config.login, most: config.maxSessions ?? 0 }, newId },
     {
       onBeat: (lane, beat) => sweeper.consider(lane, beat),
       onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
       onLife: (partition, life) => feeds.rebase(partition, life),
       onSuperseded: (node, session) => takeovers.tell(node, session),
+      onRemoved: (node, userId, removed, removal) => takeovers.tellRemoved(node, userId, removed, removal),
     },
     metrics,
     log,
@@ -77,14 +78,19 @@ export function createNode(options: NodeOptions = {}): Node {
     store,
     metrics,
     log,
-    disconnectUser: (userId, reason) => gateway.disconnectUser(userId, reason),
+    disconnectUser: (userId, reason) => presence.evict(userId, reason),
     draining: () => draining,
     ready: () => Promise.resolve(presence.inService() && auditor.probeAge < PROBES_MISSED * config.heartbeatMs),
     renderMetrics: options.shareMetrics?.(() => metrics.json()),
   })
   const server = httpServer(options.server, app)
   const gateway = createGateway({ server, config, auth, presence, metadata, feeds, metrics, log })
-  const takeovers = new Takeovers({ io: gateway.io, nodeId, onTaken: (userId, session, attach) => presence.supersededElsewhere(userId, session, attach) })
+  const takeovers = new Takeovers({
+    io: gateway.io,
+    nodeId,
+    onTaken: (userId, session, attach) => presence.supersededElsewhere(userId, session, attach),
+    onRemoved: (userId, session, attach, removal) => presence.removedElsewhere(userId, session, attach, removal),
+  })
   // A node that cannot reach Redis keeps its clients for a while, for Redis may be back at once; then another may do better.
   let evacuation: NodeJS.Timeout | undefined
   presence.onService((inService) => {

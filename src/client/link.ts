@@ -240,8 +240,10 @@ export class Link {
       .then(() => this.#connect(signal))
       .catch((error: unknown) => {
         if (signal.aborted) return
-        const refusal = RollcallError.from(error, 'login')
-        this.#fail('SERVER_REJECT', refusal.reason, refusal.errorCode)
+        const { code, reason, errorCode } = RollcallError.from(error, 'login')
+        // The session was ended for good while it was away.
+        if (code === 'NOT_LOGIN' || code === 'DUPLICATE_USER_ID') this.#hooks.kicked({ reason, errorCode })
+        this.#fail('SERVER_REJECT', reason, errorCode)
       })
   }
 

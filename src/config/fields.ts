@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js'
-import type { LogLevel, Transport, TrustProxy } from './options.js'
+import type { LoginMode, LogLevel, Transport, TrustProxy } from './options.js'
 
 /**
  * The kinds of values that settings have. Each takes what an option is in code and also its text in the environment,
@@ -58,6 +58,8 @@ export const transports: Field<readonly Transport[]> = {
   schema: z.preprocess(toList, z.array(z.enum(['polling', 'websocket'])).min(1).refine((list) => new Set(list).size === list.length)),
   allowed: 'polling, websocket or both, each named once',
 }
+
+export const LOGIN_MODES = ['multi', 'replace', 'reject'] as const satisfies readonly LoginMode[]
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const satisfies readonly LogLevel[]
 

@@ -7,6 +7,8 @@ export type TrustProxy = boolean | number | readonly string[]
 
 export type Transport = 'polling' | 'websocket'
 
+export type LoginMode = 'multi' | 'replace' | 'reject'
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
 /**
@@ -67,8 +69,13 @@ export interface NodeOptions {
    */
   directFrames?: boolean | undefined
 
-  /** How many sessions a user may have. Only `multi` is available in this version. @default 'multi' */
-  login?: 'multi' | undefined
+  /**
+   * What a login does when the user has as many sessions as `maxSessions` says: `multi` and `reject` refuse it, `replace` ends the
+   * oldest. Sessions without a connection give way in each case, and a session with the same `tag` is always replaced. @default 'multi'
+   */
+  login?: LoginMode | undefined
+  /** 1 to 1,000. @default none: any number with `multi`, else one */
+  maxSessions?: number | undefined
   /** Slices of the key space; fixed for a deployment. @default 16, with `redisCluster` 256 */
   partitions?: number | undefined
   /** Overrides of single limits. @default none */

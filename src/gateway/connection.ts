@@ -39,7 +39,7 @@ export interface ConnectionDeps {
 }
 
 /** Why the node ends a connection. */
-export type DropReason = EndReason | 'kicked' | 'expired' | 'unread' | 'draining'
+export type DropReason = EndReason | 'expired' | 'unread' | 'draining'
 
 /** One client that is logged in, from the answer to its login until it is gone. */
 export class Connection implements Watcher {
@@ -166,10 +166,14 @@ export class Connection implements Watcher {
     this.deps.feeds.release(feed)
   }
 
-  /** Ends the session as a logout, with a farewell that keeps plain clients from reconnecting by themselves. */
-  expel(reason: DropReason): void {
+  /**
+   * Ends the session as a logout, with a farewell that keeps plain clients from reconnecting by themselves; `why` is told to one that
+   * was ended for good.
+   */
+  expel(reason: DropReason, why?: string): void {
     if (!this.alive) return
     this.deps.metrics.dropped.inc({ reason })
+    if (why !== undefined) this.socket.emit('kicked', { reason: why, errorCode: ERRORS[reason === 'replaced' ? 'DUPLICATE_USER_ID' : 'NOT_LOGIN'].errorCode })
     void this.end('logout')
     this.socket.disconnect(true)
   }

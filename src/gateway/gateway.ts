@@ -6,7 +6,6 @@ import { directFramesRefused } from './direct-frames.js'
 import { drain } from './drain.js'
 import { Fanout } from './fanout.js'
 import { createHandlers } from './handlers/index.js'
-import { Kicks } from './kick.js'
 import { installLogin } from './login.js'
 import { createDirectOutlet, createOutlet } from './outlet.js'
 import { Requests } from './requests.js'
@@ -18,8 +17,6 @@ export interface Gateway {
   readonly io: GatewayServer
   /** Begins to take clients; until then every one is turned away. */
   start(): void
-  /** Ends all sessions of a user, on all nodes; answers how many there were. PRESENCE_OPERATION_FAILED. */
-  disconnectUser(userId: string, reason: string): Promise<number>
   /** Sends all clients elsewhere within about `ms`, and goes on taking new ones. */
   evacuate(ms: number): Promise<void>
   /** Takes no more clients and sends those that are here elsewhere within about `ms`; resolves when they are gone. */
@@ -38,7 +35,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { flushMs, announceMax, intervalMs, limits } = config
   const fanout = new Fanout({ outlet: outletOf(io, deps), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
   const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
-  const kicks = new Kicks(io, connections, log)
 
   const onConnected = (connection: Connection): void => {
     const { socket } = connection
@@ -70,7 +66,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     start() {
       accepting = true
     },
-    disconnectUser: (userId, reason) => kicks.disconnectUser(userId, reason),
     evacuate: (ms) => drain(connections, ms),
     async drain(ms) {
       accepting = false

@@ -1,9 +1,10 @@
 import type { EndReason } from '../presence/service.js'
 import { RollcallError, type ErrorBody } from '../protocol/errors.js'
 import { parseHandshake } from '../protocol/parse.js'
-import { Connection, type ConnectionDeps } from './connection.js'
+import { Connection, type ConnectionDeps, type Ending } from './connection.js'
 import type { Connections } from './connections.js'
 import { refusalOf } from './refusal.js'
+import { sourceAddress } from './source-address.js'
 import type { GatewayDeps, GatewayServer, GatewaySocket } from './types.js'
 
 export interface LoginDeps extends Pick<GatewayDeps, 'config' | 'auth' | 'presence' | 'metrics' | 'log'> {
@@ -19,6 +20,7 @@ export interface LoginDeps extends Pick<GatewayDeps, 'config' | 'auth' | 'presen
  */
 export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (connection: Connection) => void): void {
   const opened = new WeakMap<GatewaySocket, Connection>()
+  const addressOf = sourceAddress(deps.config.trustProxy)
   // One transport logs in once at a time: nothing stops a client from asking again before it has been answered.
   const underWay = new WeakSet<GatewaySocket['conn']>()
 
@@ -29,7 +31,7 @@ export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (c
       return
     }
     underWay.add(conn)
-    login(socket, deps).then(
+    login(socket, deps, addressOf(socket.request)).then(
       (connection) => {
         underWay.delete(conn)
         opened.set(socket, connection)
@@ -52,7 +54,7 @@ export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (c
   })
 }
 
-async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection> {
+async function login(socket: GatewaySocket, deps: LoginDeps, sourceIP: string): Promise<Connection> {
   const { config, auth, presence, connections } = deps
   if (!deps.accepting()) throw turnedAway()
   const request = parseHandshake(socket.handshake.auth, config.limits)
@@ -61,13 +63,14 @@ async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection
 
   // Presence may end the session before it has even told us that it is open.
   let connection: Connection | null = null
-  let endedEarly = false
-  const onEnd = (reason: EndReason): void => {
-    if (connection === null) endedEarly = true
+  let endedEarly: EndReason | null = null
+  const onEnd = (reason: EndReason, why: string): void => {
+    if (connection === null) endedEarly = reason
     else {
       deps.log.debug({ userId: request.userId, reason }, 'a session ended elsewhere')
       if (reason === 'superseded') connection.supersede('a newer connection of this session took over')
-      else connection.drop(reason)
+      else if (reason === 'ended') connection.drop(reason)
+      else connection.expel(reason, why)
     }
   }
   const session = await presence.open({
@@ -76,14 +79,16 @@ async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection
     onEnd,
     ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
     ...(request.attach === undefined ? {} : { attach: request.attach }),
+    ...(request.tag === undefined ? {} : { tag: request.tag }),
+    sourceIP,
     wanted: () => socket.conn.readyState === 'open',
   })
   const opened = (connection = new Connection(socket, session, grant, deps.connection))
   connections.add(opened)
   // However the transport ends, from here on the session hears of it, whether the client has been told of it or not.
   const lost = (): void => connections.remove(opened, opened.end('lost'))
-  if (endedEarly || socket.conn.readyState !== 'open') {
-    connections.remove(opened, opened.end(endedEarly ? 'over' : 'lost'))
+  if (endedEarly !== null || socket.conn.readyState !== 'open') {
+    connections.remove(opened, opened.end(endingOf(endedEarly)))
     throw new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the connection has ended')
   }
   socket.conn.once('close', lost)
@@ -92,6 +97,11 @@ async function login(socket: GatewaySocket, deps: LoginDeps): Promise<Connection
     throw turnedAway()
   }
   return opened
+}
+
+function endingOf(ended: EndReason | null): Ending {
+  if (ended === null) return 'lost'
+  return ended === 'replaced' || ended === 'kicked' ? 'logout' : 'over'
 }
 
 function turnedAway(): RollcallError {

@@ -17,11 +17,29 @@ export class LocalSession implements Session {
     readonly timeoutMs: number,
     /** The USER channel that the session is a member of. */
     readonly home: Channel,
-    readonly onEnd: (reason: EndReason) => void,
+    readonly onEnd: (reason: EndReason, why: string) => void,
   ) {}
 
   /** Whether anybody waits for what it asked to begin or to change. */
   readonly wants = (): boolean => !this.over && !this.abandoned
+}
+
+/** A session that was ended for good, as the store keeps it: `replaced`, or `kicked` and what the application said. */
+export interface Removal {
+  readonly reason: 'replaced' | 'kicked'
+  readonly why: string
+}
+
+export const REPLACED: Removal = { reason: 'replaced', why: 'replaced by another login of this user' }
+
+export function parseRemoval(text: string): Removal {
+  const [reason, ...why] = text.split(' ')
+  return reason === 'kicked' ? { reason, why: why.join(' ') } : REPLACED
+}
+
+/** What a client is told that comes back with such a session. */
+export function removed({ reason, why }: Removal): RollcallError {
+  return new RollcallError(reason === 'kicked' ? 'NOT_LOGIN' : 'DUPLICATE_USER_ID', why)
 }
 
 export function superseded(): RollcallError {

@@ -1,7 +1,8 @@
 import type { Limits } from '../protocol/limits.js'
 import type { Lane } from './lane.js'
+import type { Removal } from './local-session.js'
 import type { Session } from './service.js'
-import type { BeatReply } from './types.js'
+import type { BeatReply, LoginPolicy, Removed } from './types.js'
 
 export interface NodePresenceOptions {
   readonly nodeId: string
@@ -9,6 +10,7 @@ export interface NodePresenceOptions {
   readonly heartbeatMs: number
   readonly leaseMs: number
   readonly limits: Limits
+  readonly login: LoginPolicy
   /** A random id of our own alphabet. */
   readonly newId: () => string
 }
@@ -22,4 +24,6 @@ export interface PresenceHooks {
   onDeadline(partition: number, inMs: number): void
   /** A session's older connection is on another node: that node is to be told. */
   onSuperseded(node: string, session: Session): void
+  /** Another node holds a session that was ended for good: that node is to be told. */
+  onRemoved(node: string, userId: string, removed: Removed, removal: Removal): void
 }

@@ -55,7 +55,7 @@ export type Op =
       readonly known?: MemberRecord
       /** The client was here before its connection was lost: it is news to nobody if data has just been lost. */
       readonly again?: boolean
-      /** A new session, in its USER channel: what it may put an end to, or be refused for (`refused`). */
+      /** Of a login: what it may put an end to, or be refused for (`refused`), unless the session is there already. */
       readonly policy?: LoginPolicy
     })
   /**

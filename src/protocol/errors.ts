@@ -19,6 +19,7 @@ export const ERRORS = {
   INVALID_USER_ID: { errorCode: -10006, status: 400, retryable: false, remediation: 'A user id has 1 to 64 bytes of well-formed UTF-8 in NFC, no NUL, and is not "." or "..".' },
   INVALID_CHANNEL_NAME: { errorCode: -10008, status: 400, retryable: false, remediation: 'A channel name has 1 to 64 bytes of well-formed UTF-8 in NFC, no NUL, and is not "." or "..".' },
   TOKEN_EXPIRED: { errorCode: -10009, status: 401, retryable: false, remediation: 'Get a new token and log in again, or call renewToken before the old one expires.' },
+  LOGIN_REJECTED: { errorCode: -10012, status: 409, retryable: false, remediation: 'Log out elsewhere first; ROLLCALL_LOGIN and ROLLCALL_MAX_SESSIONS say how many sessions a user may have.' },
   INVALID_CHANNEL_TYPE: { errorCode: -10019, status: 400, retryable: false, remediation: 'channelType is "MESSAGE" or "STREAM".' },
   RATE_EXCEEDED: { errorCode: -10021, status: 429, retryable: true, remediation: 'Slow down; the limit is per session and request name.' },
   NOT_CONNECTED: { errorCode: -10025, status: 503, retryable: true, remediation: 'Wait until linkState is CONNECTED and try again.' },

@@ -124,7 +124,8 @@ function textOfOp(op: Op): string {
 
 function howOf(op: Op): string {
   if (!('attach' in op) || op.kind !== 'join') return ''
-  return op.policy === undefined ? (op.again === true ? 'again' : '') : `${op.policy.mode},${op.policy.most}`
+  const policy = op.policy === undefined ? '' : `${op.policy.mode},${op.policy.most}`
+  return op.again === true ? `${policy}again` : policy
 }
 
 const STATUSES = new Set<string>(['ok', 'same', 'stale', 'missing', 'conflict', 'lost', 'early', 'refused', 'gone'] satisfies OpResult['status'][])

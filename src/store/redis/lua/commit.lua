@@ -8,7 +8,7 @@
 --       kind, members key index, where key index (negative: seen), channel id, user, session, attach, timeout (us), revision,
 --       joined at, states, how
 --       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its
---       node, and an eviction its reason; how is 'again' for who returns, and for a new session `policy,most`)
+--       node, and an eviction its reason; how is `policy,most` of a login, and ends with 'again' for who returns)
 -- reply {'done', clock, result...}, or a refusal that changed nothing: {'life'}, {'lease'}, {'number'},
 --       {'owners', node...} (declare owned:<node> too and send it again)
 -- a result: {status, version, attach, superseded, channel life, more, revision, joined at, states}; more: of a login the sessions
@@ -123,7 +123,7 @@ local function tagOf(info) return info ~= '' and cjson.decode(info).tag or '' en
 -- Which sessions a login puts an end to: those with its tag; and those over the limit, first who have no connection, then, where the
 -- policy is to replace, the oldest. False: it is refused, for others are connected.
 local function replacedBy(ch, how, session, info)
-  local policy, most = string.match(how, '^(%a+),(%d+)$')
+  local policy, most = string.match(how, '^(%a+),(%d+)')
   if not policy or (ch.users[session] and ch.users[session].count > 0) then return {} end
   local limit, tag = tonumber(most), tagOf(info)
   if limit == 0 then limit = policy == 'multi' and math.huge or 1 end
@@ -169,7 +169,7 @@ local function tell(ch, version, kind, channel, user, states, code, reason) -- t
 end
 -- What is put back after a loss was told before; so was, as far as anybody knows, who returns while it is being put back.
 local REPAIRS = {assert = true, placeholder = true}
-local function isRepair(ch, op) return REPAIRS[op.kind] or (op.how == 'again' and now < math.max(fresh, ch.fresh)) end
+local function isRepair(ch, op) return REPAIRS[op.kind] or (string.sub(op.how, -5) == 'again' and now < math.max(fresh, ch.fresh)) end
 
 local function change(ch, kind, op, joined, states, session)
   ch.version = tick()
