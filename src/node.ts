@@ -10,7 +10,7 @@ import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
 import { UserMetadata } from './presence/metadata.js'
 import { NodePresence } from './presence/node-presence.js'
-import { createApp, createHttpServer } from './rest/index.js'
+import { createApp, createHttpServer, Functions } from './rest/index.js'
 import { createStore, placeOf } from './store/index.js'
 import { Sweeper } from './sweeper/sweeper.js'
 
@@ -27,6 +27,8 @@ export interface Node {
   /** The HTTP side. With a `server` of your own that has a request handler already, mount it there. */
   readonly app: ReturnType<typeof createApp>
   readonly io: Gateway['io']
+  /** The application's own functions, served at `/1.1/functions/{name}`. */
+  readonly functions: Functions
 }
 
 /** Lower case letters and digits, so that no separator of ours and no special character of a URL is among them. */
@@ -70,12 +72,14 @@ export function createNode(options: NodeOptions = {}): Node {
   const auditor = new Auditor(presence, feeds, config.heartbeatMs, log)
 
   let draining = false
+  const functions = new Functions()
   const app = createApp({
     config,
     auth,
     presence,
     feeds,
     store,
+    functions,
     metrics,
     log,
     disconnectUser: (userId, reason) => presence.evict(userId, reason),
@@ -124,6 +128,7 @@ export function createNode(options: NodeOptions = {}): Node {
     nodeId,
     app,
     io: gateway.io,
+    functions,
     get port() {
       return port
     },

@@ -2,6 +2,7 @@ import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 
 import { RollcallError } from '../protocol/errors.js'
 import { apiKeyCheck, type ApiKeyCheck } from './api-key.js'
+import { appKeyCheck, type AppKeyCheck } from './app-key.js'
 import { grant, parseChannelRules, UNLIMITED, type ChannelRule, type Grant } from './grant.js'
 
 /** What of the configuration decides who is let in. */
@@ -13,7 +14,7 @@ export interface AuthConfig {
   readonly production: boolean
 }
 
-export interface Auth extends ApiKeyCheck {
+export interface Auth extends ApiKeyCheck, AppKeyCheck {
   /** Whether a login needs a token. Without a secret none does, and one that is given is ignored. */
   readonly required: boolean
   /**
@@ -41,9 +42,11 @@ const LAST_SECOND = 8_640_000_000_000
 export function createAuth(config: AuthConfig): Auth {
   const { appId } = config
   const key = config.secret === null ? null : new TextEncoder().encode(config.secret)
+  const apiKey = apiKeyCheck(config)
 
   return {
-    ...apiKeyCheck(config),
+    ...apiKey,
+    ...appKeyCheck(config, apiKey),
     required: key !== null,
 
     async verify(token, { userId }, atLogin) {

@@ -18,6 +18,8 @@ export interface Limits {
   readonly pendingRequests: number
   /** Occupants on one page of `whoNow`. */
   readonly pageSize: number
+  /** Users whose status one query asks for. */
+  readonly usersPerQuery: number
   /** Items of a user's metadata. */
   readonly metadataItems: number
   /** Bytes of a metadata key, in UTF-8. */
@@ -42,6 +44,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   callsPerSecond: 20,
   pendingRequests: 256,
   pageSize: 500,
+  usersPerQuery: 1_000,
   metadataItems: 256,
   metadataKeyBytes: 32,
   metadataValueBytes: 16_384,

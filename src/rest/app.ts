@@ -7,15 +7,17 @@ import { channels } from './channels.js'
 import { cors } from './cors.js'
 import type { RestDeps } from './deps.js'
 import { decodablePath, errorHandler, notFound } from './errors.js'
+import { functionRoutes } from './function-routes.js'
 import { health } from './health.js'
 import { members } from './members.js'
 import { metricsRoute } from './metrics.js'
 import { nodes } from './nodes.js'
+import { status } from './status.js'
 import { users } from './users.js'
 
 /**
  * The HTTP side of a node. Every answer that is not an asset is JSON, errors included (`{ error: { code, errorCode,
- * message, remediation } }`).
+ * message, remediation } }`; below `/1.1` in the shape of LeanCloud).
  */
 export function createApp(deps: RestDeps, folders?: AssetFolders): Express {
   const app = express()
@@ -24,8 +26,10 @@ export function createApp(deps: RestDeps, folders?: AssetFolders): Express {
 
   // Whether all of a domain has to be reached by TLS is for whoever terminates the TLS to say.
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY }, strictTransportSecurity: false }))
-  app.use(decodablePath)
   app.use(cors(deps.config.corsOrigins))
+  // Before anything that could answer an error in another shape.
+  app.use('/1.1', counted(deps.metrics), functionRoutes(deps))
+  app.use(decodablePath)
   app.use(health(deps), metricsRoute(deps), assets(folders))
   app.use('/v1', counted(deps.metrics), authorized(deps), v1(deps))
   app.use(notFound)
@@ -48,7 +52,7 @@ const CONTENT_SECURITY = {
 }
 
 function v1(deps: RestDeps): Router {
-  return Router().use(channels(deps), members(deps), users(deps), nodes(deps))
+  return Router().use(channels(deps), members(deps), users(deps), status(deps), nodes(deps))
 }
 
 function authorized({ auth }: Pick<RestDeps, 'auth'>): RequestHandler {

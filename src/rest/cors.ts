@@ -15,7 +15,7 @@ export function cors(origins: '*' | readonly string[]): RequestHandler {
     if (allowed) {
       res.set({
         'Access-Control-Allow-Methods': 'GET, POST',
-        'Access-Control-Allow-Headers': 'Authorization, Content-Type',
+        'Access-Control-Allow-Headers': 'Authorization, Content-Type, X-LC-Id, X-LC-Key, X-LC-Sign',
         'Access-Control-Max-Age': '600',
       })
     }

@@ -5,14 +5,17 @@ import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
 import type { Presence } from '../presence/service.js'
 import type { PresenceStore } from '../presence/store.js'
+import type { Functions } from './functions.js'
 
 /** What the HTTP side of a node needs of the rest of it. */
 export interface RestDeps {
   readonly config: Pick<Config, 'limits' | 'corsOrigins' | 'trustProxy'>
-  readonly auth: Pick<Auth, 'authorize'>
-  readonly presence: Pick<Presence, 'nodeId' | 'app' | 'getState' | 'whereNow' | 'acknowledged'>
+  readonly auth: Pick<Auth, 'authorize' | 'authorizeApp'>
+  readonly presence: Pick<Presence, 'nodeId' | 'app' | 'getState' | 'whereNow' | 'statuses' | 'acknowledged'>
   readonly feeds: Pick<Feeds, 'acquire' | 'release'>
   readonly store: Pick<PresenceStore, 'partitions' | 'channels' | 'leases' | 'ping'>
+  /** The application's own. */
+  readonly functions: Pick<Functions, 'get'>
   readonly metrics: Metrics
   readonly log: Logger
   /** Ends all sessions of a user on all nodes; resolves with how many there were. */

@@ -49,7 +49,8 @@ export function errorHandler({ log, metrics }: { readonly log: Logger; readonly 
   }
 }
 
-function toRollcallError(thrown: unknown): RollcallError {
+/** What anything that was thrown is called; INTERNAL for what nobody expected. */
+export function toRollcallError(thrown: unknown): RollcallError {
   if (thrown instanceof RollcallError) return thrown
   const options = { cause: thrown }
   if (thrown instanceof UnknownOutcomeError) return new RollcallError('PRESENCE_OPERATION_TIMEOUT', 'the store did not answer', '', options)

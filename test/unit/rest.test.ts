@@ -13,7 +13,7 @@ import { silentLogger } from '../../src/log.js'
 import { createMetrics } from '../../src/metrics/index.js'
 import { StoreRefusedError, UnknownOutcomeError } from '../../src/presence/store.js'
 import { RollcallError } from '../../src/protocol/errors.js'
-import { createApp, type RestDeps } from '../../src/rest/index.js'
+import { createApp, Functions, type RestDeps } from '../../src/rest/index.js'
 import type { Member } from '../../src/replica/replica.js'
 
 const closing: (() => Promise<unknown>)[] = []
@@ -49,6 +49,7 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
         return member.states
       },
       whereNow: async () => [{ channelName: 'room', channelType: 'MESSAGE' }],
+      statuses: async (userIds) => userIds.map(() => ({ status: 'ONLINE', lastSeen: null })),
       acknowledged: () => 0,
     },
     feeds: {
@@ -69,6 +70,7 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
       }),
       ping: async () => undefined,
     },
+    functions: new Functions(),
     metrics: createMetrics('node-a'),
     log: silentLogger,
     disconnectUser: async () => 2,
