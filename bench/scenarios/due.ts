@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { totalOf, type Arena } from '../arena.js'
 import { atMost, type Results, type Row } from '../lib/figures.js'
+import { until } from '../lib/wait.js'
 import { connectAll, joinAll, type Load } from './memberships.js'
 import type { Figures, Scenario } from './types.js'
 
@@ -11,6 +12,8 @@ const FEW_SESSIONS = 100
 const MANY_SESSIONS = 1_000
 const WINDOW_MS = 20_000
 const SETTLE_MS = 3_000
+/** Rollcall's default. */
+const PARTITIONS = 16
 
 /** They join, and their connections are lost: all are under way to a deadline that is minutes off. */
 async function joinAndLose(arena: Arena, from: number, to: number): Promise<void> {
@@ -18,7 +21,15 @@ async function joinAndLose(arena: Arena, from: number, to: number): Promise<void
   const clients = await connectAll(arena, load)
   await joinAll(clients, load)
   for (const client of clients) client.destroy()
+  // Nodes take their time over it: what they still write would be measured as looking.
+  await until('all are under way to their deadline', async () => (await dueIn(arena)) >= to * (load.channelsEach + 1), { withinMs: 120_000, everyMs: 500 })
   await pause(SETTLE_MS)
+}
+
+/** Memberships on the lists of what may fall due, those in USER channels among them. */
+async function dueIn({ redis }: Arena): Promise<number> {
+  const counts = await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => redis.call('ZCARD', `rollcall:{${partition}}:due`)))
+  return counts.reduce<number>((sum, count) => sum + Number(count), 0)
 }
 
 async function look(arena: Arena): Promise<{ readonly usec: number; readonly calls: number | null }> {

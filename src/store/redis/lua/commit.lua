@@ -165,6 +165,7 @@ local grewDue, grewOwned = false, false
 local statuses, statusBefore = {}, statusVersion
 
 local function tell(ch, version, kind, channel, user, states, code, reason) -- the application's own servers
+  if outboxMost == 0 then return end
   ch.told[#ch.told + 1] = {version = version, kind = kind, channel = channel, user = user, states = states or '', code = code or '', reason = reason or ''}
 end
 -- What is put back after a loss was told before; so was, as far as anybody knows, who returns while it is being put back.
