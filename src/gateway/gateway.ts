@@ -47,8 +47,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     socket.onAny((event: unknown, ...args: unknown[]) => {
       if (connection.alive) requests.accept(connection, event, args)
     })
-    // What is addressed to a user, on whichever nodes, goes through this room.
-    void socket.join(`user:${connection.userId}`)
     socket.emit('ready', readyEvent(connection, presence.nodeId, config))
     connection.armClock()
   }

@@ -4,7 +4,8 @@ import type { Attach, Channel } from './types.js'
 
 /** A session on this node, with what the domain needs of it. */
 export class LocalSession implements Session {
-  readonly channels = new Map<string, Channel>()
+  /** Nearly always one or a few: a map of them would be most of what a session takes. */
+  #channels: readonly Channel[] = NONE
   over = false
   /** Its connection has ended, and its end has not been written yet. */
   abandoned = false
@@ -20,8 +21,27 @@ export class LocalSession implements Session {
     readonly onEnd: (reason: EndReason, why: string) => void,
   ) {}
 
+  get channels(): readonly Channel[] {
+    return this.#channels
+  }
+
+  entered(channel: Channel): void {
+    if (!this.#channels.some(isSame(channel))) this.#channels = [...this.#channels, channel]
+  }
+
+  left(channel: Channel): void {
+    const same = isSame(channel)
+    this.#channels = this.#channels.filter((other) => !same(other))
+  }
+
   /** Whether anybody waits for what it asked to begin or to change. */
   readonly wants = (): boolean => !this.over && !this.abandoned
+}
+
+const NONE: readonly Channel[] = []
+
+function isSame({ type, name }: Channel): (other: Channel) => boolean {
+  return (other) => other.name === name && other.type === type
 }
 
 /** A session that was ended for good, as the store keeps it: `replaced`, or `kicked` and what the application said. */

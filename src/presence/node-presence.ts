@@ -192,10 +192,9 @@ export class NodePresence implements Presence {
   async join(session: Session, ref: ChannelRef, states: States = recordOfStates([]), again = false): Promise<Joined> {
     const local = this.#alive(session)
     const channel = this.#channel(ref)
-    const id = channelId(channel)
     const found = this.#find(local, channel)
     const membership = found ?? this.#remember(local, { channel, userId: local.userId, session: local.id })
-    local.channels.set(id, channel)
+    local.entered(channel)
     const entering = { channel, userId: local.userId, session: local.id, attach: local.attach, timeoutMs: local.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
     const joining = this.#submit({ ...entering, kind: 'join', again }, { wanted: local.wants, calm: again })
@@ -230,7 +229,7 @@ export class NodePresence implements Presence {
   async leave(session: Session, ref: ChannelRef): Promise<{ readonly version: number }> {
     const local = this.#alive(session)
     const channel = this.#channel(ref)
-    local.channels.delete(channelId(channel))
+    local.left(channel)
     const membership = this.#find(local, channel)
     if (membership === undefined) return { version: 0 }
     return { version: (await this.#leaveOne(membership)).version }
@@ -280,7 +279,7 @@ export class NodePresence implements Presence {
   /** All memberships of a session on this node, that in its USER channel included. */
   membershipsOf(session: LocalSession): LocalMembership[] {
     const mine: LocalMembership[] = []
-    for (const channel of [...session.channels.values(), session.home]) {
+    for (const channel of [...session.channels, session.home]) {
       const membership = this.#find(session, channel)
       if (membership !== undefined) mine.push(membership)
     }
@@ -367,7 +366,7 @@ export class NodePresence implements Presence {
   /** The client is told that it failed. If the store has it after all, it is due: never a leave that nobody asked for. */
   #undoJoin(session: LocalSession, membership: LocalMembership): void {
     if (membership.confirmed) return
-    session.channels.delete(channelId(membership.channel))
+    session.left(membership.channel)
     membership.desired = 'suspended'
     this.#lane(membership.channel).doubt('unknown')
   }

@@ -46,7 +46,7 @@ export interface Session {
   readonly resumed: boolean
   readonly timeoutMs: number
   /** The channels that it is a member of on this node. */
-  readonly channels: ReadonlyMap<string, Channel>
+  readonly channels: readonly Channel[]
 }
 
 /**
