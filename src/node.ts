@@ -5,6 +5,7 @@ import { createAuth } from './auth/index.js'
 import { resolveConfig, type Config, type NodeOptions } from './config.js'
 import { Auditor } from './feeds/auditor.js'
 import { ChannelFeeds } from './feeds/channel-feeds.js'
+import { PeerStatuses } from './feeds/peer-statuses.js'
 import { clusterAdapter, createGateway, Takeovers, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
@@ -57,9 +58,15 @@ export function createNode(options: NodeOptions = {}): Node {
     store,
     { nodeId, app: config.appId, heartbeatMs: config.heartbeatMs, leaseMs: config.heartbeatTtlMs, limits: config.limits, login: { mode: config.login, most: config.maxSessions ?? 0 }, newId },
     {
-      onBeat: (lane, beat) => sweeper.consider(lane, beat),
+      onBeat: (lane, beat) => {
+        sweeper.consider(lane, beat)
+        peers.beat(lane.partition, beat.life, beat.statusVersion)
+      },
       onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
-      onLife: (partition, life) => feeds.rebase(partition, life),
+      onLife: (partition, life) => {
+        feeds.rebase(partition, life)
+        peers.rebase(partition, life)
+      },
       onSuperseded: (node, session) => takeovers.tell(node, session),
       onRemoved: (node, userId, removed, removal) => takeovers.tellRemoved(node, userId, removed, removal),
     },
@@ -69,6 +76,7 @@ export function createNode(options: NodeOptions = {}): Node {
   const metadata = new UserMetadata(store.metadata, config.appId, config.limits)
   const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
+  const peers = new PeerStatuses(presence, config.heartbeatMs, log)
   const auditor = new Auditor(presence, feeds, config.heartbeatMs, log)
 
   let draining = false
@@ -88,7 +96,7 @@ export function createNode(options: NodeOptions = {}): Node {
     renderMetrics: options.shareMetrics?.(() => metrics.json()),
   })
   const server = httpServer(options.server, app)
-  const gateway = createGateway({ server, config, auth, presence, metadata, feeds, metrics, log })
+  const gateway = createGateway({ server, config, auth, presence, metadata, feeds, peers, metrics, log })
   const takeovers = new Takeovers({
     io: gateway.io,
     nodeId,
@@ -120,6 +128,7 @@ export function createNode(options: NodeOptions = {}): Node {
     sweeper.close()
     await gateway.close()
     feeds.close()
+    peers.close()
     if (options.server === undefined && server.listening) await closeServer(server)
     await store.close()
   }

@@ -1,4 +1,5 @@
 import type { Position } from '../protocol/events.js'
+import { isNews } from '../protocol/peers.js'
 import type { PeerStatus, StatusEvent, StatusReading, UserStatus } from '../presence/status.js'
 
 /** What is told of one peer whose status has changed. */
@@ -28,8 +29,6 @@ interface Row {
 }
 
 const RANK: Readonly<Record<PeerStatus, number>> = { OFFLINE: 0, UNREACHABLE: 1, ONLINE: 2 }
-/** Two ways of reckoning when somebody was last seen differ by less than this, in milliseconds. */
-const SAME_MS = 1_000
 /** Events of a life that the table is not in, kept until a reading tells which one it is. More of them, and it is read once more. */
 const AHEAD_MAX = 256
 
@@ -219,8 +218,7 @@ export class StatusTable {
     row.status = status
     // A loss takes it from Redis, and not from us.
     row.lastSeen = status === 'OFFLINE' && before === 'OFFLINE' ? (lastSeen ?? seen) : lastSeen
-    const cameAndWent = status === 'OFFLINE' && lastSeen !== null && lastSeen > (seen ?? 0) + SAME_MS
-    return before === null || (status === before && !cameAndWent) ? null : { userId: row.userId, status, lastSeen: row.lastSeen }
+    return before === null || !isNews({ status: before, lastSeen: seen }, row as UserStatus) ? null : { userId: row.userId, status, lastSeen: row.lastSeen }
   }
 }
 

@@ -7,6 +7,7 @@ import { ERRORS, RollcallError } from '../protocol/errors.js'
 import type { Watcher } from './watchers.js'
 import { backlogOf } from './backlog.js'
 import type { Fanout } from './fanout.js'
+import type { PeerFanout, PeerWatcher } from './peer-fanout.js'
 import { Serial } from './serial.js'
 import { TokenClock } from './token-clock.js'
 import type { GatewaySocket } from './types.js'
@@ -35,6 +36,7 @@ export interface ConnectionDeps {
   readonly presence: Presence
   readonly feeds: Feeds
   readonly fanout: Fanout
+  readonly peers: Pick<PeerFanout, 'unsubscribe'>
   readonly metrics: Pick<Metrics, 'dropped'>
 }
 
@@ -42,7 +44,7 @@ export interface ConnectionDeps {
 export type DropReason = EndReason | 'expired' | 'unread' | 'draining'
 
 /** One client that is logged in, from the answer to its login until it is gone. */
-export class Connection implements Watcher {
+export class Connection implements Watcher, PeerWatcher {
   /** By {@link keyOf}. */
   readonly subscriptions = new Map<string, Subscription>()
   /** Requests that name a channel take effect one after the other, in the order in which they came. */
@@ -51,6 +53,8 @@ export class Connection implements Watcher {
   pending = 0
   /** The client said that its page is being closed. */
   closing = false
+  /** Users whose status it is subscribed to; see {@link PeerWatcher}. */
+  peers: Set<string> | null = null
   /** These three are made when they are needed: idle connections are what there is most of. */
   #reserved: Map<string, ChannelRef> | null = null
   #writes: Set<Promise<unknown>> | null = null
@@ -207,6 +211,7 @@ export class Connection implements Watcher {
     this.#clock?.clear()
     for (const subscription of this.subscriptions.values()) this.unwatch(subscription)
     this.subscriptions.clear()
+    this.deps.peers.unsubscribe(this, null)
     this.deps.presence.abandon(this.session)
     while (this.#writes !== null) await Promise.allSettled(this.#writes)
     if (how === 'logout') await this.deps.presence.close(this.session)

@@ -7,6 +7,7 @@ import { drain } from './drain.js'
 import { Fanout } from './fanout.js'
 import { createHandlers } from './handlers/index.js'
 import { installLogin } from './login.js'
+import { PeerFanout } from './peer-fanout.js'
 import { createDirectOutlet, createOutlet } from './outlet.js'
 import { Requests } from './requests.js'
 import { createServer, trackUpgrades } from './server.js'
@@ -34,7 +35,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const connections = new Connections()
   const { flushMs, announceMax, intervalMs, limits } = config
   const fanout = new Fanout({ outlet: outletOf(io, deps), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
-  const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
+  const peers = new PeerFanout({
+    peers: deps.peers,
+    // Every socket has a room of its own, named by its id.
+    tell: (ids, changes) => void io.local.to([...ids]).emit('peers', changes),
+    flushMs,
+    backlogBytes: limits.backlogBytes,
+    metrics,
+  })
+  const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, peers, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
 
   const onConnected = (connection: Connection): void => {
     const { socket } = connection
@@ -51,12 +60,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
     connection.armClock()
   }
 
-  installLogin(io, { config, auth, presence, metrics, log, connections, connection: { presence, feeds, fanout, metrics }, accepting: () => accepting }, onConnected)
+  installLogin(io, { config, auth, presence, metrics, log, connections, connection: { presence, feeds, fanout, peers, metrics }, accepting: () => accepting }, onConnected)
   feeds.listen(fanout)
   presence.onService((inService) => fanout.onService(inService))
   metrics.onCollect(() => {
     metrics.sockets.set(io.engine.clientsCount)
     metrics.watchers.set(fanout.watchers)
+    metrics.peers.set(deps.peers.size)
+    metrics.peerSubscriptions.set(peers.pairs)
   })
 
   return {
@@ -75,6 +86,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       io.engine.close()
       await connections.settled()
       fanout.close()
+      peers.close()
       cutUpgrades()
       await io.of('/').adapter.close()
     },
@@ -105,6 +117,9 @@ function readyEvent({ session }: Connection, nodeId: string, { limits }: Config)
       callsPerSecond: limits.callsPerSecond,
       cachedChannels: limits.cachedChannels,
       pageSize: limits.pageSize,
+      usersPerQuery: limits.usersPerQuery,
+      peersPerRequest: limits.peersPerRequest,
+      peersPerClient: limits.peersPerClient,
       metadataItems: limits.metadataItems,
       metadataKeyBytes: limits.metadataKeyBytes,
       metadataValueBytes: limits.metadataValueBytes,

@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http'
 import type { Server, ServerOptions, Socket } from 'socket.io'
 import type { Auth } from '../auth/index.js'
 import type { Config } from '../config.js'
+import type { Peers } from '../feeds/peer-statuses.js'
 import type { Feeds } from '../feeds/types.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
@@ -34,7 +35,8 @@ export interface GatewayDeps {
   readonly presence: Presence
   readonly metadata: UserMetadata
   readonly feeds: Feeds
-  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'onCollect'>
+  readonly peers: Peers
+  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'peers' | 'peerSubscriptions' | 'peerChanges' | 'onCollect'>
   readonly log: Logger
   /**
    * Carries what is addressed to users between nodes. Feeds are fanned out through rooms of this node alone: an

@@ -16,6 +16,8 @@ export const METRICS = {
   memberships: { name: 'rollcall_memberships', type: 'gauge', help: 'Memberships (a session in a channel) that this node vouches for.', labels: [] },
   feeds: { name: 'rollcall_feeds', type: 'gauge', help: 'Channels that this node follows.', labels: [] },
   watchers: { name: 'rollcall_watchers', type: 'gauge', help: 'Subscriptions of sessions to the events of a channel.', labels: [] },
+  peers: { name: 'rollcall_peers', type: 'gauge', help: 'Users whose status this node follows.', labels: [] },
+  peerSubscriptions: { name: 'rollcall_peer_subscriptions', type: 'gauge', help: 'Subscriptions of sessions to the status of a user.', labels: [] },
 
   requests: { name: 'rollcall_requests_total', type: 'counter', help: 'Requests of clients, by name.', labels: ['name'] },
   errors: { name: 'rollcall_errors_total', type: 'counter', help: 'Requests and logins that were refused or failed, by error code.', labels: ['code'] },
@@ -28,6 +30,7 @@ export const METRICS = {
 
   packets: { name: 'rollcall_packets_total', type: 'counter', help: 'Presence packets handed to client connections.', labels: [] },
   events: { name: 'rollcall_events_total', type: 'counter', help: 'Presence events in those packets.', labels: [] },
+  peerChanges: { name: 'rollcall_peer_changes_total', type: 'counter', help: 'Changes of users\' statuses handed to client connections.', labels: [] },
   snapshots: { name: 'rollcall_snapshots_total', type: 'counter', help: 'SNAPSHOT events sent to clients.', labels: [] },
   skipped: { name: 'rollcall_skipped_total', type: 'counter', help: 'Times that a slow client was skipped until it drained.', labels: [] },
   dropped: { name: 'rollcall_dropped_total', type: 'counter', help: 'Connections that the node ended, by reason.', labels: ['reason'] },

@@ -1,14 +1,9 @@
-/**
- * Whether a user is there (`001`, `003`): `ONLINE` with a session that has a connection; `UNREACHABLE` when all have lost theirs and
- * may come back; `OFFLINE` without any.
- */
-export type PeerStatus = 'ONLINE' | 'UNREACHABLE' | 'OFFLINE'
+import type { PeerState } from '../protocol/events.js'
 
-export interface UserStatus {
-  readonly status: PeerStatus
-  /** When the last session ended, in milliseconds; null unless OFFLINE, and seven days after it. */
-  readonly lastSeen: number | null
-}
+export type { PeerStatus } from '../protocol/events.js'
+
+/** Whether a user is there (`001`, `003`), and if not, since when. */
+export type UserStatus = PeerState
 
 /** The statuses of some users of one partition, as of one version of the partition's statuses. */
 export interface StatusReading {

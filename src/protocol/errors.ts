@@ -45,6 +45,7 @@ export const ERRORS = {
   PRESENCE_OPERATION_FAILED: { errorCode: -13013, status: 503, retryable: true, remediation: 'The node cannot reach its store right now; try again with a pause.' },
   PRESENCE_INACTIVE: { errorCode: -13014, status: 409, retryable: false, remediation: 'Subscribe with presence first.' },
   PRESENCE_REQUEST_CANCELLED: { errorCode: -13015, status: 503, retryable: true, remediation: 'The connection or the client was closed while the request was under way.' },
+  PRESENCE_TOO_MANY_PEERS: { errorCode: -13017, status: 409, retryable: false, remediation: 'Unsubscribe from some peers first, or raise peersPerClient in ROLLCALL_LIMITS.' },
   PRESENCE_TOO_MANY_PENDING: { errorCode: -13016, status: 429, retryable: true, remediation: 'Wait for earlier requests to be answered.' },
 
   // Storage: users' metadata

@@ -65,6 +65,22 @@ export interface PacketSpan extends Position {
   readonly previous: number
 }
 
+/** Whether a user is there: with a connection; with none, and it may come back; without a session. */
+export type PeerStatus = 'ONLINE' | 'UNREACHABLE' | 'OFFLINE'
+
+export interface PeerState {
+  readonly status: PeerStatus
+  /** When the last session ended, in milliseconds since the epoch, for seven days; `null` unless OFFLINE, and when that is not known. */
+  readonly lastSeen: number | null
+}
+
+/** One change in a `peers` event. */
+export interface PeerChange extends PeerState {
+  readonly userId: string
+  /** When the node told it, in milliseconds since the epoch. */
+  readonly timestamp: number
+}
+
 export interface TokenEvent {
   readonly eventType: 'WILL_EXPIRE' | 'EXPIRED'
 }
@@ -97,6 +113,9 @@ export interface ReadyEvent {
     readonly callsPerSecond: number
     readonly cachedChannels: number
     readonly pageSize: number
+    readonly usersPerQuery: number
+    readonly peersPerRequest: number
+    readonly peersPerClient: number
     readonly metadataItems: number
     readonly metadataKeyBytes: number
     readonly metadataValueBytes: number

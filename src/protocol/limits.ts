@@ -20,6 +20,10 @@ export interface Limits {
   readonly pageSize: number
   /** Users whose status one query asks for. */
   readonly usersPerQuery: number
+  /** Users whose status one request subscribes to. */
+  readonly peersPerRequest: number
+  /** Users whose status a connection is subscribed to. */
+  readonly peersPerClient: number
   /** Items of a user's metadata. */
   readonly metadataItems: number
   /** Bytes of a metadata key, in UTF-8. */
@@ -45,6 +49,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   pendingRequests: 256,
   pageSize: 500,
   usersPerQuery: 1_000,
+  peersPerRequest: 512,
+  peersPerClient: 5_000,
   metadataItems: 256,
   metadataKeyBytes: 32,
   metadataValueBytes: 16_384,

@@ -5,6 +5,7 @@ import { readerOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { parseMetadataItems, parseMetadataTargets, parseRevision, type MetadataItem, type MetadataTarget } from './metadata.js'
 import { checkChannel, checkUserId } from './names.js'
+import { parseUserIds } from './peers.js'
 import type { HandshakeAuth } from './requests.js'
 import { checkStateCount, parseStateKeys, parseStates } from './states.js'
 import { isWellFormed } from './text.js'
@@ -172,6 +173,22 @@ export function parseWhoNow(value: unknown, limits: Limits = DEFAULT_LIMITS): Wh
 /** INVALID_USER_ID, PRESENCE_INVALID_ARGUMENT. */
 export function parseWhereNow(value: unknown, limits: Limits = DEFAULT_LIMITS): { readonly userId: string } {
   return { userId: checkUserId(fieldsOf(value)('userId'), limits) }
+}
+
+/** `subscribePeers`. INVALID_USER_ID, PRESENCE_INVALID_ARGUMENT. */
+export function parseSubscribePeers(value: unknown, limits: Limits = DEFAULT_LIMITS): { readonly userIds: readonly string[] } {
+  return { userIds: parseUserIds(fieldsOf(value)('userIds'), limits.peersPerRequest, limits) }
+}
+
+/** `null`: all. INVALID_USER_ID, PRESENCE_INVALID_ARGUMENT. */
+export function parseUnsubscribePeers(value: unknown, limits: Limits = DEFAULT_LIMITS): { readonly userIds: readonly string[] | null } {
+  const userIds = fieldsOf(value)('userIds')
+  return { userIds: userIds === undefined ? null : parseUserIds(userIds, limits.peersPerClient, limits) }
+}
+
+/** INVALID_USER_ID, PRESENCE_INVALID_ARGUMENT. */
+export function parseQueryPeers(value: unknown, limits: Limits = DEFAULT_LIMITS): { readonly userIds: readonly string[] } {
+  return { userIds: parseUserIds(fieldsOf(value)('userIds'), limits.usersPerQuery, limits) }
 }
 
 /** INVALID_TOKEN, PRESENCE_INVALID_ARGUMENT. */

@@ -1,6 +1,6 @@
 import type { ChannelRef, ChannelType, States } from './channel.js'
 import type { ErrorBody } from './errors.js'
-import type { KickedEvent, MovingEvent, Occupant, PacketSpan, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
+import type { KickedEvent, MovingEvent, Occupant, PacketSpan, PeerChange, PeerState, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
 import type { MetadataDetail } from './metadata.js'
 
 /** `auth` of the Socket.IO handshake. */
@@ -53,6 +53,16 @@ export interface WhereNowRequest {
 
 export interface ResumeRequest {
   readonly channels: readonly SubscribeRequest[]
+}
+
+/** `subscribePeers` and `queryPeers`. */
+export interface PeersRequest {
+  readonly userIds: readonly string[]
+}
+
+export interface UnsubscribePeersRequest {
+  /** Absent: all. */
+  readonly userIds?: readonly string[]
 }
 
 export interface RenewTokenRequest {
@@ -117,6 +127,11 @@ export interface MetadataReply {
   readonly metadata: Readonly<Record<string, MetadataDetail>>
 }
 
+export interface PeersReply {
+  /** By user id. */
+  readonly statuses: Readonly<Record<string, PeerState>>
+}
+
 /** What follows for one resumed channel: nothing, the missed changes, or a SNAPSHOT; or why it could not be resumed. */
 export type ResumeResult =
   | (ChannelRef & { readonly result: 'unchanged' | 'changes' | 'snapshot'; readonly version: number })
@@ -133,6 +148,9 @@ export interface ClientToServerEvents {
   whoNow: (request: WhoNowRequest, ack: Ack<WhoNowReply>) => void
   whereNow: (request: WhereNowRequest, ack: Ack<WhereNowReply>) => void
   resume: (request: ResumeRequest, ack: Ack<{ readonly channels: readonly ResumeResult[] }>) => void
+  subscribePeers: (request: PeersRequest, ack: Ack<PeersReply>) => void
+  unsubscribePeers: (request: UnsubscribePeersRequest, ack: Ack<object>) => void
+  queryPeers: (request: PeersRequest, ack: Ack<PeersReply>) => void
   renewToken: (request: RenewTokenRequest, ack: Ack<object>) => void
   setUserMetadata: (request: WriteMetadataRequest, ack: Ack<WriteMetadataReply>) => void
   updateUserMetadata: (request: WriteMetadataRequest, ack: Ack<WriteMetadataReply>) => void
@@ -147,6 +165,7 @@ export type RequestName = Exclude<keyof ClientToServerEvents, 'closing'>
 export interface ServerToClientEvents {
   ready: (event: ReadyEvent) => void
   presence: (events: readonly PresenceEvent[], span?: PacketSpan) => void
+  peers: (changes: readonly PeerChange[]) => void
   token: (event: TokenEvent) => void
   kicked: (event: KickedEvent) => void
   moving: (event: MovingEvent) => void

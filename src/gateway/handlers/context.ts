@@ -8,12 +8,14 @@ import type { ChannelRef } from '../../protocol/channel.js'
 import { RollcallError } from '../../protocol/errors.js'
 import type { Limits } from '../../protocol/limits.js'
 import { keyOf, type Connection, type Subscription } from '../connection.js'
+import type { PeerFanout } from '../peer-fanout.js'
 
 /** What handlers work with. */
 export interface HandlerContext {
   readonly presence: Presence
   readonly metadata: UserMetadata
   readonly feeds: Feeds
+  readonly peers: Pick<PeerFanout, 'subscribe' | 'unsubscribe' | 'status'>
   readonly auth: Pick<Auth, 'verify'>
   readonly limits: Limits
   readonly metrics: Pick<Metrics, 'coalesced'>

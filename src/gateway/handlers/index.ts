@@ -3,6 +3,7 @@ import type { Handlers } from '../requests.js'
 import type { HandlerContext } from './context.js'
 import { getUserMetadata, removeUserMetadata, setUserMetadata, updateUserMetadata } from './metadata.js'
 import { whereNow, whoNow } from './occupancy.js'
+import { queryPeers, subscribePeers, unsubscribePeers } from './peers.js'
 import { resume } from './resume.js'
 import { getState, removeState, setState, stateCalls } from './state.js'
 import { subscribe, unsubscribe } from './subscribe.js'
@@ -20,6 +21,9 @@ export function createHandlers(context: HandlerContext, log: Logger): Handlers {
     whoNow: whoNow(context),
     whereNow: whereNow(context),
     resume: resume(context, log),
+    subscribePeers: subscribePeers(context),
+    unsubscribePeers: unsubscribePeers(context),
+    queryPeers: queryPeers(context),
     renewToken: renewToken(context),
     setUserMetadata: setUserMetadata(context),
     updateUserMetadata: updateUserMetadata(context),
