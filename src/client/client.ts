@@ -10,6 +10,7 @@ import { Link } from './link.js'
 import type { LiveChannel } from './live-channel.js'
 import { checkOptions, optionsOf, type ClientOptions } from './options.js'
 import { onPageHide } from './page.js'
+import { PeersApi } from './peers-api.js'
 import { PresenceApi, type Done } from './presence-api.js'
 import { StorageApi } from './storage-api.js'
 import { StreamChannel, type SubscribeResult } from './stream-channel.js'
@@ -27,13 +28,15 @@ export interface RenewTokenResult extends Done {
 /**
  * A client of a Rollcall cluster, in the shape of RTM 2.x (`000`), for browsers and Node.
  *
- * Events: `presence`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
+ * Events: `presence`, `peers`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
  * caused it has ended. Every failed call rejects with a {@link RollcallError}, whose `operation` names the call.
  */
 export class RollcallClient extends Emitter<ClientEvents> {
   readonly userId: string
   /** Temporary states and who is where. */
   readonly presence: PresenceApi
+  /** Whether other users are there. */
+  readonly peers: PeersApi
   /** What lasts of users. */
   readonly storage: StorageApi
   readonly #credentials: Credentials
@@ -55,10 +58,18 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.userId = userId
     this.#credentials = new Credentials(appId, userId, checked)
     this.#link = new Link(checked, this.#credentials, {
-      resume: (connection) => this.#channels.resume((request) => connection.request('resume', request, GET_TOKEN_MS)),
-      lost: () => this.#channels.lost(),
+      resume: async (connection) => {
+        const unrestored = await this.#channels.resume((request) => connection.request('resume', request, GET_TOKEN_MS))
+        await this.peers.resume(connection, (request) => connection.request('subscribePeers', request, GET_TOKEN_MS))
+        return unrestored
+      },
+      lost: () => {
+        this.peers.lost()
+        return this.#channels.lost()
+      },
       ended: () => this.#ended(),
       presence: (events, span) => this.#channels.receive(events, span),
+      peers: (changes, connection) => this.peers.receive(changes, connection),
       token: (event) => {
         this.emit('token', event)
         if (event.eventType === 'WILL_EXPIRE' && this.#credentials.canRenew) void renewInBackground(() => this.#renew(), this.#renewal.signal)
@@ -68,6 +79,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     })
     this.#channels = new Channels(userId, queue, this.#link, (message) => this.emit('presence', message))
     this.presence = new PresenceApi(userId, this.#link, this.#channels)
+    this.peers = new PeersApi(this.#link, (changes) => this.emit('peers', changes))
     this.storage = new StorageApi(userId, this.#link)
   }
 
@@ -161,6 +173,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#renewal.abort(new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the session is over'))
     this.#renewal = new AbortController()
     this.#unhook()
+    this.peers.end()
     return this.#channels.end()
   }
 }

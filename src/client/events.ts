@@ -1,5 +1,5 @@
 import type { ChannelType, States } from '../protocol/channel.js'
-import type { IntervalInfo, KickedEvent, Occupant, PresenceEventType, TokenEvent } from '../protocol/events.js'
+import type { IntervalInfo, KickedEvent, Occupant, PeerChange, PresenceEventType, TokenEvent } from '../protocol/events.js'
 
 export type LinkState = 'IDLE' | 'CONNECTING' | 'CONNECTED' | 'DISCONNECTED' | 'SUSPENDED' | 'FAILED'
 
@@ -40,6 +40,8 @@ export interface PresenceMessage {
 
 export interface ClientEvents {
   readonly presence: PresenceMessage
+  /** Users who are subscribed to and whose status has changed. */
+  readonly peers: readonly PeerChange[]
   readonly linkState: LinkStateEvent
   readonly token: TokenEvent
   readonly kicked: KickedEvent

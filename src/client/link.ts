@@ -1,5 +1,5 @@
 import { ERRORS, RollcallError } from '../protocol/errors.js'
-import type { KickedEvent, MovingEvent, PacketSpan, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
+import type { KickedEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js'
 import type { HandshakeAuth, RequestName } from '../protocol/requests.js'
 import { backoffMs, pause } from './backoff.js'
@@ -29,6 +29,7 @@ export interface LinkHooks {
   /** The session is over: names of the channels concerned. */
   ended(): readonly string[]
   presence(events: readonly PresenceEvent[], span?: PacketSpan): void
+  peers(changes: readonly PeerChange[], connection: Connection): void
   token(event: TokenEvent): void
   kicked(event: KickedEvent): void
   state(event: LinkStateEvent): void
@@ -68,6 +69,7 @@ export class Link {
     this.#hooks = hooks
     this.#handlers = {
       presence: (events, span) => hooks.presence(events, span),
+      peers: (changes, connection) => hooks.peers(changes, connection),
       token: (event) => hooks.token(event),
       kicked: (event, connection) => this.#onKicked(event, connection),
       moving: (event, connection) => this.#onMoving(event, connection),
