@@ -50,6 +50,20 @@ export interface Cursor {
   readonly sequence: number
 }
 
+/** A receiver that is this node's to serve now, and where. */
+export interface Claim extends Cursor {
+  /** Nobody else had it since this node claimed it last, so what the node itself remembers of the cursor is right, and newer. */
+  readonly held: boolean
+  /** Entries behind the cursor; about as many, where another life began in between. */
+  readonly behind: number
+}
+
+export interface Claims {
+  readonly mine: ReadonlyMap<string, Claim>
+  /** In how long, in milliseconds, the first of the others' claims runs out; null: there are none. */
+  readonly freeInMs: number | null
+}
+
 /**
  * The outbox, as those who deliver need it. One node at a time owns a partition's deliveries to one receiver, so that they keep their
  * order; what it acknowledges counts only while it does.
@@ -57,10 +71,10 @@ export interface Cursor {
 export interface Outbox {
   readonly partitions: number
   /**
-   * Renews what this node owns in a partition, takes what nobody owns any more, and lets go of entries that all `receivers` have had.
-   * @returns the cursors of those that are this node's now, by receiver
+   * Renews what this node owns in a partition, takes what nobody owns any more, and lets go of entries that all receivers have had:
+   * these, and those that any node has served within the last hour.
    */
-  claim(partition: number, node: string, receivers: readonly string[], leaseMs: number): Promise<ReadonlyMap<string, Cursor>>
+  claim(partition: number, node: string, receivers: readonly string[], leaseMs: number): Promise<Claims>
   /** Gives all of a node's up, so that another one takes them at once. */
   release(partition: number, node: string): Promise<void>
   /** Entries behind a place, in order. */
@@ -71,6 +85,6 @@ export interface Outbox {
   givenUp(limit: number): Promise<readonly (GivenUp & { readonly partition: number })[]>
   /** Takes one out of the list; false where it is not there. */
   forget(partition: number, receiver: string, id: string): Promise<boolean>
-  /** Calls back when something was written in a partition, until the returned function is called. */
-  onWritten(partition: number, listener: () => void): Promise<() => void>
+  /** Calls back when something was written in a partition, or a node released what it owned there, until the returned function is called. */
+  onWritten(partition: number, listener: (what: 'written' | 'released') => void): Promise<() => void>
 }

@@ -14,6 +14,10 @@ export class Keys {
   readonly outbox: string
   readonly written: string
   readonly status: string
+  /** Of the outbox: which node serves a receiver, how far it was served, and what could not be delivered. */
+  readonly claims: string
+  readonly cursors: string
+  readonly givenUp: string
   readonly #prefix: string
 
   constructor(partition: number) {
@@ -24,6 +28,9 @@ export class Keys {
     this.outbox = `${this.#prefix}outbox`
     this.written = `${this.#prefix}written`
     this.status = `${this.#prefix}status`
+    this.claims = `${this.#prefix}claims`
+    this.cursors = `${this.#prefix}cursors`
+    this.givenUp = `${this.#prefix}given-up`
   }
 
   /** Matches every key of the partition. */

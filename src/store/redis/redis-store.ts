@@ -21,6 +21,7 @@ import {
 import { decodeEvent, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
 import { RedisMetadata } from './metadata-store.js'
+import { RedisOutbox } from './outbox-store.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
 import { RecentOwners } from './recent-owners.js'
@@ -44,6 +45,8 @@ const SCAN_COUNT = 500
 export class RedisStore implements PresenceStore {
   /** What lasts. */
   readonly metadata: RedisMetadata
+  /** What is written for webhooks, once {@link keepOutbox} was called. */
+  readonly outbox: RedisOutbox
   readonly #keys: readonly Keys[]
   readonly #topology: Topology
   readonly #owners = new RecentOwners()
@@ -63,6 +66,7 @@ export class RedisStore implements PresenceStore {
       (app, userId) => this.#keysOf(userChannel(app, userId)).meta(app, userId),
       (running) => this.#call(running),
     )
+    this.outbox = new RedisOutbox({ redis, subscriber, keys: this.#keys, ttlS: KEY_TTL_S, call: (running) => this.#call(running) })
   }
 
   /** From here on changes are written into the outbox, which keeps about so many of a partition; 0 for none. */
