@@ -6,6 +6,8 @@ import { elapse } from './wait.js'
 
 export interface Call {
   readonly name: string
+  /** Of a script's call, which script. */
+  readonly argument: string
   readonly address: string
 }
 
@@ -30,9 +32,9 @@ export async function monitor(scope: Scope, port: number, ignored: readonly stri
     const lines = (rest + text).split('\r\n')
     rest = lines.pop() ?? ''
     for (const line of lines) {
-      const [, address, name] = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"/.exec(line) ?? []
+      const [, address, name, argument = ''] = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"(?: "([^"]*)")?/.exec(line) ?? []
       if (address === undefined || name === undefined || address === 'lua' || ignored.includes(address)) continue
-      seen.push({ name: name.toLowerCase(), address })
+      seen.push({ name: name.toLowerCase(), argument, address })
     }
   })
   const confirmed = once(socket, 'data')
