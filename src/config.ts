@@ -1,7 +1,8 @@
 import type { z } from 'zod'
 
 import {
-  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, LOGIN_MODES, milliseconds, notYet, oneOf, redisUrl, shownHostPort, text, transports, trustProxy, whole, type Field, type HostPort,
+  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, LOGIN_MODES, milliseconds, notYet, oneOf, redisUrl, shownHostPort, text, transports, trustProxy,
+  webhookSecret, webhookUrls, whole, type Field, type HostPort,
 } from './config/fields.js'
 import { ENVIRONMENT, type EnvironmentOption, type LoginMode, type LogLevel, type NodeOptions, type Transport, type TrustProxy } from './config/options.js'
 import { DEFAULT_LIMITS, type Limits } from './protocol/limits.js'
@@ -42,6 +43,9 @@ export interface Config {
   readonly maxSessions: number | null
   readonly partitions: number
   readonly limits: Limits
+  readonly webhookUrls: readonly string[]
+  readonly webhookSecret: string | null
+  readonly webhookAllowPrivate: boolean
   readonly corsOrigins: '*' | readonly string[]
   readonly trustProxy: TrustProxy
   readonly logLevel: LogLevel
@@ -84,9 +88,9 @@ const FIELDS = {
   maxSessions: whole(1, 1_000, 'sessions'),
   partitions: whole(1, 1_024),
   limits,
-  webhookUrls: notYet('webhooks are'),
-  webhookSecret: notYet('webhooks are'),
-  webhookAllowPrivate: notYet('webhooks are', false),
+  webhookUrls,
+  webhookSecret,
+  webhookAllowPrivate: flag(),
   offlineBlock: notYet('offline blocking is', false),
   corsOrigins,
   trustProxy,
@@ -98,7 +102,7 @@ type OptionName = keyof typeof FIELDS
 type Parsed = { readonly [Name in OptionName]?: z.output<(typeof FIELDS)[Name]['schema']> | undefined }
 
 /** Options that are no values: they are handed to the parts that use them and not checked here. */
-const OBJECTS: readonly string[] = ['server', 'shareMetrics'] satisfies readonly (keyof NodeOptions)[]
+const OBJECTS: readonly string[] = ['server', 'shareMetrics', 'receivers'] satisfies readonly (keyof NodeOptions)[]
 
 /**
  * The configuration of a process.
@@ -144,6 +148,8 @@ export function toOptions(config: Config): NodeOptions {
     secret: config.secret ?? undefined,
     apiKey: config.apiKey ?? undefined,
     maxSessions: config.maxSessions ?? undefined,
+    webhookUrls: config.webhookUrls.length > 0 ? config.webhookUrls : undefined,
+    webhookSecret: config.webhookSecret ?? undefined,
     nodeEnv: production ? 'production' : 'development',
     corsOrigins: corsOrigins === '*' ? ['*'] : corsOrigins,
   }
@@ -174,6 +180,9 @@ function build(values: Readonly<Record<string, unknown>>, nameOf: (option: Optio
   }
   if ((given.redisSentinels === undefined) !== (given.redisMasterName === undefined)) {
     problems.push(`${nameOf('redisSentinels')} and ${nameOf('redisMasterName')} go together: the Sentinels are asked for the master of that name`)
+  }
+  if (given.webhookUrls !== undefined && values.webhookSecret === undefined) {
+    problems.push(`${nameOf('webhookSecret')} must be set with ${nameOf('webhookUrls')}: what is sent is signed with it`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return config
@@ -211,6 +220,9 @@ function complete(given: Parsed): Config {
     maxSessions: given.maxSessions ?? null,
     partitions: given.partitions ?? (given.redisCluster === undefined ? 16 : 256),
     limits: given.limits ?? DEFAULT_LIMITS,
+    webhookUrls: Object.freeze(given.webhookUrls ?? []),
+    webhookSecret: given.webhookSecret ?? null,
+    webhookAllowPrivate: given.webhookAllowPrivate ?? false,
     corsOrigins: Object.freeze(given.corsOrigins ?? (development ? '*' : [])),
     trustProxy: Object.freeze(given.trustProxy ?? false),
     logLevel: given.logLevel ?? 'info',

@@ -11,9 +11,11 @@ import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
 import { UserMetadata } from './presence/metadata.js'
 import { NodePresence } from './presence/node-presence.js'
+import type { Receiver } from './protocol/webhooks.js'
 import { createApp, createHttpServer, Functions } from './rest/index.js'
 import { createStore, placeOf } from './store/index.js'
 import { Sweeper } from './sweeper/sweeper.js'
+import { Webhooks } from './webhooks/index.js'
 
 /** One server process of the cluster, or one of several in a process. */
 export interface Node {
@@ -30,6 +32,12 @@ export interface Node {
   readonly io: Gateway['io']
   /** The application's own functions, served at `/1.1/functions/{name}`. */
   readonly functions: Functions
+  /**
+   * Has a function told what happens, as the servers of `webhookUrls` are: each event once in the cluster, on a node that has it.
+   *
+   * @throws Error once the node listens, TypeError for what is no receiver or has a name that is taken.
+   */
+  receive(receiver: Receiver): void
 }
 
 /** Lower case letters and digits, so that no separator of ours and no special character of a URL is among them. */
@@ -61,6 +69,7 @@ export function createNode(options: NodeOptions = {}): Node {
       onBeat: (lane, beat) => {
         sweeper.consider(lane, beat)
         peers.beat(lane.partition, beat.life, beat.statusVersion)
+        webhooks.beat(lane.partition)
       },
       onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
       onLife: (partition, life) => {
@@ -77,6 +86,7 @@ export function createNode(options: NodeOptions = {}): Node {
   const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
   const peers = new PeerStatuses(presence, config.heartbeatMs, log)
+  const webhooks = new Webhooks({ store, config, receivers: options.receivers ?? [], nodeId, metrics, log })
   const auditor = new Auditor(presence, feeds, config.heartbeatMs, log)
 
   let draining = false
@@ -88,6 +98,7 @@ export function createNode(options: NodeOptions = {}): Node {
     feeds,
     store,
     functions,
+    failedWebhooks: webhooks.failed,
     metrics,
     log,
     disconnectUser: (userId, reason) => presence.evict(userId, reason),
@@ -126,6 +137,7 @@ export function createNode(options: NodeOptions = {}): Node {
     await auditor.stop()
     await presence.stop()
     sweeper.close()
+    await webhooks.stop()
     await gateway.close()
     feeds.close()
     peers.close()
@@ -138,13 +150,16 @@ export function createNode(options: NodeOptions = {}): Node {
     app,
     io: gateway.io,
     functions,
+    receive: (receiver) => webhooks.add(receiver),
     get port() {
       return port
     },
     async listen() {
       await store.open()
       gateway.io.adapter(clusterAdapter(adapter, config.appId))
+      webhooks.keep()
       await presence.start()
+      await webhooks.start()
       auditor.start()
       gateway.start()
       if (options.server === undefined) await listenOn(server, config)

@@ -121,6 +121,15 @@ export const trustProxy: Field<TrustProxy> = {
   allowed: 'true, false, the number of proxies (0 to 100), or addresses, subnets and the words loopback, linklocal, uniquelocal',
 }
 
+/** Receivers of webhooks. A URL may carry what is secret, so none is shown. */
+export const webhookUrls: Field<readonly string[]> = {
+  schema: z.preprocess(toList, z.array(z.string().refine(isHttpUrl)).min(1).refine((list) => new Set(list.map((url) => new URL(url).href)).size === list.length)),
+  allowed: 'http or https URLs, separated by commas, each named once (a comma inside one is written %2C)',
+  hidden: true,
+}
+
+export const webhookSecret: Field<string> = hiddenText('whsec_ followed by the base64 of 24 to 64 random bytes', isWebhookSecret)
+
 const limit = z.int().min(1).max(2_147_483_647)
 
 export const limits: Field<Limits> = {
@@ -159,6 +168,19 @@ function isRedisUrl(value: string): boolean {
   if (!URL.canParse(value)) return false
   const url = new URL(value)
   return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '' && /^\/?\d*$/.test(url.pathname)
+}
+
+function isHttpUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname } = new URL(value)
+  return (protocol === 'http:' || protocol === 'https:') && hostname !== ''
+}
+
+function isWebhookSecret(value: string): boolean {
+  const text = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(value)?.[1]
+  if (text === undefined) return false
+  const key = Buffer.from(text, 'base64')
+  return key.toString('base64') === text && key.length >= 24 && key.length <= 64
 }
 
 function isOrigin(value: string): boolean {

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 
 import type { Limits } from '../protocol/limits.js'
+import type { Receiver } from '../protocol/webhooks.js'
 
 /** What may be trusted to say who the client is: nobody, everybody, so many proxies, or these addresses and subnets. */
 export type TrustProxy = boolean | number | readonly string[]
@@ -12,7 +13,7 @@ export type LoginMode = 'multi' | 'replace' | 'reject'
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
 /**
- * What a node can be told. Every option but the last three is also an environment variable (its name is in
+ * What a node can be told. Every option but the last four is also an environment variable (its name is in
  * {@link ENVIRONMENT}) and goes through the same checks; an explicit `undefined` means the default.
  */
 export interface NodeOptions {
@@ -81,6 +82,12 @@ export interface NodeOptions {
   /** Overrides of single limits. @default none */
   limits?: Partial<Limits> | undefined
 
+  /** Servers that are told what happens, by POST; needs `webhookSecret`. @default none */
+  webhookUrls?: readonly string[] | undefined
+  /** What the events are signed with: `whsec_` and the base64 of 24 to 64 bytes. @default none */
+  webhookSecret?: string | undefined
+  /** Lets receivers have addresses of this machine or of a private network. @default false */
+  webhookAllowPrivate?: boolean | undefined
   /** Origins that browsers may come from, or `['*']`. @default any in development mode, else only the node's own */
   corsOrigins?: readonly string[] | undefined
   /** @default false */
@@ -92,6 +99,8 @@ export interface NodeOptions {
   drainMs?: number | undefined
   /** Attach to this server instead of listening on one's own; whoever made it lets it listen and closes it. */
   server?: Server | undefined
+  /** Functions that are told what happens, as the servers of `webhookUrls` are. @default none */
+  receivers?: readonly Receiver[] | undefined
   /**
    * For several nodes behind one port: called once, with what reads the node's own metrics (as data, for
    * `mergeMetrics`); what it returns answers `/metrics` in the node's place.

@@ -48,6 +48,13 @@ export const METRICS = {
   heartbeats: { name: 'rollcall_heartbeats_total', type: 'counter', help: 'Heartbeats of partitions, by outcome.', labels: ['outcome'] },
   reconciles: { name: 'rollcall_reconciles_total', type: 'counter', help: 'Times that the node compared what it has with Redis, by reason.', labels: ['reason'] },
   swept: { name: 'rollcall_swept_total', type: 'counter', help: 'Memberships that this node ended for want of a sign of life.', labels: [] },
+
+  webhooksDelivered: { name: 'rollcall_webhooks_delivered_total', type: 'counter', help: 'Events that a receiver has taken.', labels: ['receiver'] },
+  webhooksRetried: { name: 'rollcall_webhooks_retried_total', type: 'counter', help: 'Attempts that failed and were followed by another one.', labels: ['receiver'] },
+  webhooksGivenUp: { name: 'rollcall_webhooks_given_up_total', type: 'counter', help: 'Events that a receiver could not be given.', labels: ['receiver'] },
+  webhooksDropped: { name: 'rollcall_webhooks_dropped_total', type: 'counter', help: 'Events that fell out of the outbox before a receiver could be given them.', labels: ['receiver'] },
+  webhookBacklog: { name: 'rollcall_webhook_backlog', type: 'gauge', help: 'Events that wait for a receiver, of the partitions that this node delivers.', labels: ['receiver'] },
+
   redisCalls: { name: 'rollcall_redis_calls_total', type: 'counter', help: 'Commands sent to Redis, by command.', labels: ['command'] },
 } as const satisfies Record<string, Row>
 

@@ -68,6 +68,7 @@ export const ERRORS = {
   NOT_FOUND: { errorCode: -20404, status: 404, retryable: false, remediation: 'See docs/protocol.md for the routes.' },
   METHOD_NOT_ALLOWED: { errorCode: -20405, status: 405, retryable: false, remediation: 'See docs/protocol.md for the routes and their methods.' },
   PAYLOAD_TOO_LARGE: { errorCode: -20413, status: 413, retryable: false, remediation: 'Send a smaller body.' },
+  WEBHOOK_FAILED: { errorCode: -20502, status: 502, retryable: true, remediation: 'The receiver did not take it; the event is kept, so try again when the receiver is well.' },
   INTERNAL: { errorCode: -20500, status: 500, retryable: true, remediation: 'This is a defect of the server; its log has the cause.' },
 } as const satisfies Record<string, ErrorRow>
 

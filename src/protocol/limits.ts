@@ -36,6 +36,12 @@ export interface Limits {
   readonly messageBytes: number
   /** Bytes that may wait for one slow client before it is skipped until it has drained. */
   readonly backlogBytes: number
+  /** Events of one partition that wait for webhooks; of more, the oldest are dropped. */
+  readonly outboxEntries: number
+  /** Times that an event is sent to a receiver before it is given up. */
+  readonly webhookAttempts: number
+  /** Events of one partition that were given up and are kept; of more, the oldest are dropped. */
+  readonly webhookGivenUp: number
 }
 
 export const DEFAULT_LIMITS: Limits = Object.freeze({
@@ -57,4 +63,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   metadataBytes: 16_384,
   messageBytes: 1_048_576,
   backlogBytes: 1_048_576,
+  outboxEntries: 100_000,
+  webhookAttempts: 12,
+  webhookGivenUp: 1_000,
 })

@@ -14,6 +14,7 @@ import { metricsRoute } from './metrics.js'
 import { nodes } from './nodes.js'
 import { status } from './status.js'
 import { users } from './users.js'
+import { webhooks } from './webhooks.js'
 
 /**
  * The HTTP side of a node. Every answer that is not an asset is JSON, errors included (`{ error: { code, errorCode,
@@ -52,7 +53,7 @@ const CONTENT_SECURITY = {
 }
 
 function v1(deps: RestDeps): Router {
-  return Router().use(channels(deps), members(deps), users(deps), status(deps), nodes(deps))
+  return Router().use(channels(deps), members(deps), users(deps), status(deps), nodes(deps), webhooks(deps))
 }
 
 function authorized({ auth }: Pick<RestDeps, 'auth'>): RequestHandler {

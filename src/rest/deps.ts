@@ -16,6 +16,14 @@ export interface RestDeps {
   readonly store: Pick<PresenceStore, 'partitions' | 'channels' | 'leases' | 'ping'>
   /** The application's own. */
   readonly functions: Pick<Functions, 'get'>
+  /** Events that could not be delivered, where there are receivers. */
+  readonly failedWebhooks?:
+    | {
+        list(limit: number): Promise<readonly unknown[]>
+        /** Resolves with the receivers that have it now. */
+        resend(id: string, receiver?: string): Promise<readonly string[]>
+      }
+    | undefined
   readonly metrics: Metrics
   readonly log: Logger
   /** Ends all sessions of a user on all nodes; resolves with how many there were. */

@@ -110,12 +110,18 @@ describe('loadConfig', () => {
     ['ROLLCALL_ANNOUNCE_MAX', '0', 'from 1'],
     ['ROLLCALL_INTERVAL_MS', '10', 'from 50'],
     ['ROLLCALL_FLUSH_MS', '1001', 'from 0 to 1,000'],
-    ['ROLLCALL_LOGIN', 'replace', 'not available in this version yet'],
-    ['ROLLCALL_MAX_SESSIONS', '3', 'not available in this version yet'],
+    ['ROLLCALL_LOGIN', 'single', 'one of multi, replace, reject'],
+    ['ROLLCALL_MAX_SESSIONS', '0', 'from 1 to 1,000'],
     ['REDIS_CLUSTER', 'a:1,b', 'addresses such as'],
     ['REDIS_CLUSTER', 'a:1,b:70000', 'addresses such as'],
     ['REDIS_SENTINELS', 'a', 'addresses such as'],
-    ['ROLLCALL_WEBHOOK_URLS', 'https://a.example', 'not available in this version yet'],
+    ['ROLLCALL_WEBHOOK_URLS', 'ftp://a.example', 'http or https URLs'],
+    ['ROLLCALL_WEBHOOK_URLS', 'https://a.example,https://a.example/', 'each named once'],
+    ['ROLLCALL_WEBHOOK_SECRET', 'c2VjcmV0', 'whsec_ followed by'],
+    ['ROLLCALL_WEBHOOK_SECRET', `whsec_${'A'.repeat(28)}`, '24 to 64'],
+    ['ROLLCALL_WEBHOOK_SECRET', `whsec_${'A'.repeat(88)}`, '24 to 64'],
+    ['ROLLCALL_WEBHOOK_SECRET', `whsec_${'A'.repeat(33)}`, '24 to 64'],
+    ['ROLLCALL_WEBHOOK_ALLOW_PRIVATE', 'maybe', 'true or false'],
     ['ROLLCALL_OFFLINE_BLOCK', 'true', 'not available in this version yet'],
     ['ROLLCALL_PARTITIONS', '0', 'from 1 to 1,024'],
     ['ROLLCALL_LIMITS', '{', 'a JSON object'],
@@ -150,6 +156,21 @@ describe('loadConfig', () => {
   test('the secret is measured in UTF-8 bytes', () => {
     expect(loadConfig({ ROLLCALL_SECRET: 'é'.repeat(16) }).secret).toBe('é'.repeat(16))
     expect(problemsOf(() => loadConfig({ ROLLCALL_SECRET: 'e'.repeat(31) }))).toHaveLength(1)
+  })
+
+  test('receivers of webhooks need a secret to sign with, and neither is ever shown', () => {
+    const secret = `whsec_${Buffer.from('a key of twenty-four byte').toString('base64')}`
+    const urls = 'https://a.example/hook?key=hunter2, http://b.example:8080/'
+    expect(loadConfig({ ROLLCALL_WEBHOOK_URLS: urls, ROLLCALL_WEBHOOK_SECRET: secret, ROLLCALL_WEBHOOK_ALLOW_PRIVATE: 'true' })).toMatchObject({
+      webhookUrls: ['https://a.example/hook?key=hunter2', 'http://b.example:8080/'],
+      webhookSecret: secret,
+      webhookAllowPrivate: true,
+    })
+    expect(loadConfig({})).toMatchObject({ webhookUrls: [], webhookSecret: null, webhookAllowPrivate: false })
+    expect(problemsOf(() => loadConfig({ ROLLCALL_WEBHOOK_URLS: urls })).join()).toMatch(/^ROLLCALL_WEBHOOK_SECRET must be set with ROLLCALL_WEBHOOK_URLS/)
+    const bad = problemsOf(() => loadConfig({ ROLLCALL_WEBHOOK_URLS: 'hunter2://a', ROLLCALL_WEBHOOK_SECRET: 'whsec_hunter2' }))
+    expect(bad).toHaveLength(2)
+    expect(bad.join()).not.toContain('hunter2')
   })
 
   test('unknown names are refused with a hint', () => {
@@ -194,8 +215,7 @@ describe('resolveConfig', () => {
 
   test('unknown options, and those not available yet, are refused', () => {
     expect(problemsOf(() => resolveConfig({ heartbeat: 100 } as NodeOptions))).toEqual(['heartbeat is not an option; did you mean heartbeatMs?'])
-    expect(problemsOf(() => resolveConfig({ maxSessions: 2 } as NodeOptions)).join()).toMatch(/maxSessions must be left unset: .* not available/)
-    expect(problemsOf(() => resolveConfig({ login: 'reject' } as unknown as NodeOptions)).join()).toMatch(/login must be multi: .* not available/)
+    expect(problemsOf(() => resolveConfig({ offlineBlock: true } as NodeOptions)).join()).toMatch(/offlineBlock must be left unset or false: .* not available/)
     expect(problemsOf(() => resolveConfig({ nodeEnv: 'production' })).join()).toMatch(/secret must be set with nodeEnv=production/)
   })
 })

@@ -1,0 +1,2 @@
+export type { FailedWebhook } from './given-up.js'
+export { Webhooks } from './webhooks.js'
