@@ -30,6 +30,7 @@ const MAY_IMPORT = {
   admin: EDGE,
   node: [...EDGE, 'gateway', 'rest', 'sweeper', 'webhooks', 'admin'],
   index: [...EDGE, 'node'],
+  compat: ['protocol', 'rest', 'node'],
   'run-node': ['protocol', ...ASIDE, 'node'],
   main: ['run-node'],
   cli: ['protocol', 'replica', ...ASIDE, 'store', 'node', 'run-node', 'client'],

@@ -42,7 +42,7 @@ test('003.5 one query of 1,000 ids is one call a partition, on either route', as
 
 function mostCalled(calls: readonly Call[]): readonly [script: string | undefined, times: number] {
   const times = new Map<string, number>()
-  for (const { name, argument } of calls) if (name === 'evalsha') times.set(argument, (times.get(argument) ?? 0) + 1)
+  for (const { name, argument = '' } of calls) if (name === 'evalsha') times.set(argument, (times.get(argument) ?? 0) + 1)
   const [script, most] = [...times].sort(([, a], [, b]) => b - a)[0] ?? []
   return [script, most ?? 0]
 }

@@ -7,7 +7,7 @@ import { elapse } from './wait.js'
 export interface Call {
   readonly name: string
   /** Of a script's call, which script. */
-  readonly argument: string
+  readonly argument?: string
   readonly address: string
 }
 

@@ -112,18 +112,25 @@ test('docs/protocol.md has a section for each request, and no other', () => {
   expect(sections.sort()).toEqual([...handled, 'closing'].sort())
 })
 
-test('docs/contract.md has each item of 000 once, and the test that it names does name it', () => {
+/** How many items each model has. */
+const ITEMS = { '000': 18, '003': 11 } as const
+
+test('docs/contract.md has each item once, and the test that it names does name it', () => {
   const items = rows('docs/contract.md', 'item')
-  expect(items.map(([item]) => item)).toEqual(Array.from({ length: 18 }, (_, index) => `000.${index + 1}`))
+  expect(items.map(([item]) => item)).toEqual(Object.entries(ITEMS).flatMap(([model, count]) => Array.from({ length: count }, (_, index) => `${model}.${index + 1}`)))
   for (const [item = '', , shown = ''] of items) {
     if (shown.startsWith('**Not in this version.**')) continue
-    expect(`${item} in ${shown}: ${new RegExp(`test[^\\n]*'${item.replace('.', '\\.')}\\b`).test(read(shown)) ? 'named' : 'not named'}`).toBe(`${item} in ${shown}: named`)
+    // The table of a `test.each` may have lines of its own.
+    expect(`${item} in ${shown}: ${new RegExp(`(?:test|^\\])[^\\n]*'${item.replace('.', '\\.')}\\b`, 'm').test(read(shown)) ? 'named' : 'not named'}`).toBe(`${item} in ${shown}: named`)
   }
 })
 
-test('README.md quotes the examples as they are', () => {
-  const blocks = [...read('README.md').matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
-  expect(blocks).toEqual([read('examples/sdk.mjs'), read('examples/plain.mjs')])
+test.each([
+  ['README.md', ['examples/sdk.mjs', 'examples/plain.mjs']],
+  ['docs/coming-from-leancloud.md', ['examples/leancloud.mjs']],
+])('%s quotes the examples as they are', (page, examples) => {
+  const blocks = [...read(page).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
+  expect(blocks).toEqual(examples.map(read))
 })
 
 describe('references', () => {
