@@ -7,6 +7,8 @@ import type { PeerChange } from '../protocol/events.js'
 
 /** How often somebody who was too slow is looked at again, in milliseconds. */
 const RETRY_MS = 100
+/** Changes that are told in one turn of the event loop: when a node dies, everybody has some to be told. */
+const TURN_MAX = 5_000
 
 /** A connection as the fan-out of peers sees it. */
 export interface PeerWatcher {
@@ -118,14 +120,14 @@ export class PeerFanout {
   }
 
   /** The first changes leave when the turn in which they came is over; those of a window after that leave together. */
-  #flushSoon(): void {
-    if (this.#flush !== null || this.#pending.size === 0) return
+  #flushSoon(ms = this.#flushedAt + this.options.flushMs - performance.now()): void {
+    if (this.#flush !== null || this.#pending.size === 0 || this.#closed) return
     this.#flush = setTimeout(
       () => {
         this.#flush = null
         this.#flushAll()
       },
-      Math.max(0, this.#flushedAt + this.options.flushMs - performance.now()),
+      Math.max(0, ms),
     )
   }
 
@@ -136,6 +138,8 @@ export class PeerFanout {
     const alike = new Map<PeerChange, string[]>()
     let told = 0
     for (const [watcher, untold] of this.#pending) {
+      if (told >= TURN_MAX) break
+      this.#pending.delete(watcher)
       if (watcher.backlogBytes > backlogBytes) {
         metrics.skipped.inc()
         this.#owed.set(watcher, untold)
@@ -150,9 +154,9 @@ export class PeerFanout {
         else others.push(watcher.id)
       }
     }
-    this.#pending.clear()
     for (const [change, ids] of alike) tell(ids, [change])
     metrics.peerChanges.inc(told)
+    this.#flushSoon(0)
     this.#retrySoon()
   }
 

@@ -148,6 +148,17 @@ describe('changes', () => {
     expect(jest.getTimerCount()).toBe(0)
   })
 
+  test('of very many are told over several turns, and all are', async () => {
+    const { fanout, told, online } = setUp()
+    const users = Array.from({ length: 100 }, (_, i) => `user-${i}`)
+    for (let i = 0; i < 120; i += 1) await fanout.subscribe(new FakeWatcher(`${i}`), users, 100)
+    online(...users)
+    for (const count of [50, 100, 120]) {
+      jest.advanceTimersToNextTimer()
+      expect(told.length).toBe(count)
+    }
+  })
+
   test('that wait are not told to who has unsubscribed', async () => {
     const { fanout, told, online } = setUp()
     const watcher = new FakeWatcher('one')
