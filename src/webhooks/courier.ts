@@ -6,8 +6,8 @@ import type { Receiver } from '../protocol/webhooks.js'
 import { backoffMs } from './backoff.js'
 import { messageOf } from './messages.js'
 
-/** Entries that are read at once. */
-const READ_MAX = 100
+/** Entries that are read at once: each may carry all states of a member. */
+const READ_MAX = 50
 /** A function of the application's that takes longer, in milliseconds, counts as failed; servers have less. */
 const PATIENCE_MS = 30_000
 const REASON_CHARACTERS = 200

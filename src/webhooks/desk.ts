@@ -26,8 +26,7 @@ export class Desk {
   async start(): Promise<void> {
     const { outbox, partition, couriers } = this.options
     this.#unsubscribe = await outbox.onWritten(partition, (what) => {
-      // A claim that is under way may have come before the release.
-      if (what === 'released') void this.claim().then(() => this.beat())
+      if (what === 'released') void this.#claimAgain()
       else for (const courier of couriers.values()) courier.wake()
     })
     await this.claim()
@@ -42,6 +41,12 @@ export class Desk {
   claim(): Promise<void> {
     if (this.#stopped) return Promise.resolve()
     return (this.#claiming ??= this.#claim().finally(() => (this.#claiming = null)))
+  }
+
+  /** One that is under way may have come before what is to be claimed was there. */
+  async #claimAgain(): Promise<void> {
+    await this.#claiming
+    await this.claim()
   }
 
   async #claim(): Promise<void> {
