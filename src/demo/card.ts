@@ -18,8 +18,10 @@ export class Card {
   readonly #nodeText: HTMLElement
   readonly #glow: HTMLElement
   readonly #stamp: HTMLElement
+  readonly #away: HTMLElement
   #shown: Member | null = null
   #colour = -1
+  #isAway = false
 
   constructor(userId: string, isSelf: boolean) {
     const element = copyOf('card-template', HTMLLIElement)
@@ -33,6 +35,7 @@ export class Card {
     this.#nodeText = part(element, '.card__node-id', HTMLElement)
     this.#glow = part(element, '.card__glow', HTMLElement)
     this.#stamp = part(element, '.card__verdict', HTMLElement)
+    this.#away = part(element, '.card__away', HTMLElement)
     element.dataset.tint = String(hashOf(userId, TINTS))
     element.classList.toggle('card--self', isSelf)
     const name = part(element, '.card__name', HTMLElement)
@@ -62,6 +65,14 @@ export class Card {
     setText(this.#nodeText, node === undefined ? 'node unknown' : shortNodeId(node))
     this.#node.title = node === undefined ? '' : `served by ${node}`
     if (before !== null && before.joinedAt === member.joinedAt) this.#shine()
+  }
+
+  /** Whether its owner has lost the connection, and may come back. */
+  set isAway(isAway: boolean) {
+    if (this.#isAway === isAway) return
+    this.#isAway = isAway
+    this.element.classList.toggle('card--away', isAway)
+    setText(this.#away, isAway ? 'reconnecting…' : '')
   }
 
   /** A welcome for somebody who has just come. */

@@ -29,7 +29,7 @@ export class Grid {
     this.#selfId = selfId
   }
 
-  show(members: ReadonlyMap<string, Member>, shares: readonly NodeShare[], farewells: ReadonlyMap<string, Farewell>): void {
+  show(members: ReadonlyMap<string, Member>, shares: readonly NodeShare[], farewells: ReadonlyMap<string, Farewell>, isAway: (userId: string) => boolean): void {
     const shown = this.#inOrder(members).slice(0, MOST_CARDS)
     const colours = new Map(shares.map(({ nodeId, colour }) => [nodeId, colour]))
     const newcomers = shown.filter(({ userId }) => !this.#cards.has(userId))
@@ -42,7 +42,12 @@ export class Grid {
         this.#order(shown)
       })
     }
-    for (const member of shown) this.#cards.get(member.userId)?.show(member, colours.get(member.states.node ?? '') ?? -1)
+    for (const member of shown) {
+      const card = this.#cards.get(member.userId)
+      if (card === undefined) continue
+      card.show(member, colours.get(member.states.node ?? '') ?? -1)
+      card.isAway = isAway(member.userId)
+    }
     for (const userId of gone) {
       const stillHere = members.has(userId)
       this.#remove(userId, stillHere || gone.length > MOST_WELCOMES ? null : (farewells.get(userId) ?? 'left'))

@@ -1,4 +1,4 @@
-import type { PresenceMessage, States } from '../client/index.js'
+import type { PeerChange, PresenceMessage, States } from '../client/index.js'
 import { shortNodeId } from './nodes.js'
 import { excerpt } from './profile.js'
 
@@ -18,6 +18,15 @@ export interface LogLine {
  */
 export class Storyteller {
   readonly #known = new Map<string, States>()
+  readonly #away = new Set<string>()
+
+  /** Of those in the room, who lost the connection and who is back; who comes and goes is an event of the room. */
+  tellPeer({ userId, status }: PeerChange, isHere: boolean): LogLine | null {
+    const wasAway = this.#away.delete(userId)
+    if (status === 'UNREACHABLE') this.#away.add(userId)
+    if (!isHere || status === 'OFFLINE' || (status === 'ONLINE' && !wasAway)) return null
+    return { kind: 'link', who: userId, what: status === 'ONLINE' ? 'is back' : 'lost the connection', group: '' }
+  }
 
   tell(event: PresenceMessage): LogLine | null {
     const who = event.publisher

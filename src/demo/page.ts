@@ -2,6 +2,7 @@ import type { LinkStateEvent, Member, PresenceMessage } from '../client/index.js
 import { Announcer } from './announcer.js'
 import { Controls } from './controls.js'
 import { byId } from './dom.js'
+import { GoneView } from './gone-view.js'
 import { type Farewell, Grid } from './grid.js'
 import { Invitation } from './invitation.js'
 import { Storyteller } from './log-lines.js'
@@ -17,6 +18,8 @@ import { StatusView } from './status-view.js'
 import { forget, recall, remember } from './tab-memory.js'
 import { TokenDialog } from './token-dialog.js'
 
+/** How often "2 min ago" is looked at again. */
+const AGO_MS = 20_000
 const NOBODY: ReadonlyMap<string, Member> = new Map()
 
 /** Holds the room and the parts of the page together: what happens goes to whoever shows it, once a frame. */
@@ -30,6 +33,7 @@ export class Page {
   readonly #log = new LogView(byId('log', HTMLOListElement))
   readonly #status = new StatusView()
   readonly #invitation = new Invitation()
+  readonly #gone = new GoneView()
   readonly #grid: Grid
   readonly #controls: Controls
   readonly #seat: SeatControls
@@ -45,6 +49,10 @@ export class Page {
       },
       happened: (event) => {
         this.#happened(event)
+      },
+      reached: (change) => {
+        const line = this.#storyteller.tellPeer(change, this.#room.members.has(change.userId))
+        if (line !== null) this.#log.add(line, change.timestamp)
       },
       linked: (event) => {
         this.#linked(event)
@@ -82,6 +90,7 @@ export class Page {
     for (const link of document.querySelectorAll<HTMLAnchorElement>('[data-second-person]')) link.href = roomAddress(room, appId)
     this.#invitation.onReturn = () => void this.#attend('seen')
     this.#draw()
+    setInterval(() => { this.#drawSoon() }, AGO_MS)
     void this.#attend(recall('attendance') === 'quiet' ? 'quiet' : 'seen')
   }
 
@@ -135,7 +144,7 @@ export class Page {
     if (currentState === 'CONNECTED') {
       this.#wasConnected = true
       if (operation !== 'RECONNECTED') note(`connected to ${node}`)
-      else note(isResumed ? `back on ${node}; nobody noticed` : `back on ${node}; the others saw you time out`)
+      else note(isResumed ? `back on ${node}; your seat was kept` : `back on ${node}; the others saw you time out`)
     }
     if (currentState === 'DISCONNECTED') note('connection lost')
     if (currentState === 'SUSPENDED') note('the seat is given up')
@@ -196,8 +205,10 @@ export class Page {
     const shares = countNodes(members)
     const isReady = room.link === 'CONNECTED' && !this.#seat.isBusy && (attendance === 'out' || room.isCurrent)
     if (attendance === 'out') this.#grid.clear()
-    else this.#grid.show(members, shares, this.#farewells)
+    else this.#grid.show(members, shares, this.#farewells, (userId) => room.company.isAway(userId))
     this.#farewells.clear()
+    if (attendance !== 'out' && room.isCurrent) room.company.meet(members)
+    this.#gone.show(attendance === 'out' ? [] : room.company.gone(members))
     this.#invitation.show({ attendance, occupancy: members.size, isReady })
     this.#status.show({
       link: room.link,

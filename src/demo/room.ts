@@ -1,5 +1,6 @@
-import { RollcallClient, type LinkState, type LinkStateEvent, type Member, type PresenceMessage, type States, type TokenEvent } from '../client/index.js'
+import { RollcallClient, type LinkState, type LinkStateEvent, type Member, type PeerChange, type PresenceMessage, type States, type TokenEvent } from '../client/index.js'
 import { ERRORS } from '../protocol/errors.js'
+import { Company } from './company.js'
 import { isRetryable } from './problems.js'
 import type { Settings } from './settings.js'
 import { StateWriter, type StatePatch } from './state-writer.js'
@@ -12,6 +13,8 @@ export interface RoomWatcher {
   /** Anything that is shown may have changed. Called often; draw once a frame. */
   readonly changed: () => void
   readonly happened: (event: PresenceMessage) => void
+  /** Somebody whom one has met lost the connection, is back, came online or went. */
+  readonly reached: (change: PeerChange) => void
   readonly linked: (event: LinkStateEvent) => void
   /** The session was ended from the other side; `null` where that was somebody's wish and no error. */
   readonly ended: (reason: string, errorCode: number | null) => void
@@ -28,6 +31,7 @@ const TYPE = 'MESSAGE'
 export class Room {
   readonly name: string
   readonly userId: string
+  readonly company: Company
   readonly #client: RollcallClient
   readonly #watcher: RoomWatcher
   readonly #writer: StateWriter
@@ -43,6 +47,7 @@ export class Room {
       presenceTimeout: SEAT_KEPT_MS,
       ...(settings.token === null ? {} : { token: settings.token }),
     })
+    this.company = new Company(this.#client.peers, settings.userId, settings.room, watcher.changed)
     this.#writer = new StateWriter((patch) => this.#send(patch), {
       isReady: () => this.link === 'CONNECTED' && this.#attendance === 'seen',
       isRetryable,
@@ -142,6 +147,10 @@ export class Room {
     })
     client.addEventListener('presence', (event) => {
       if (event.channelName === this.name && event.channelType === TYPE) this.#watcher.happened(event)
+    })
+    client.addEventListener('peers', (changes) => {
+      changes.forEach(this.#watcher.reached)
+      this.#watcher.changed()
     })
     client.addEventListener('kicked', () => {
       this.#wasKicked = true

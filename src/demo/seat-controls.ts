@@ -72,6 +72,6 @@ export class SeatControls {
 
   #hint(): string {
     if (this.#cutLeftMs > 0) return `The cable is out for ${Math.ceil(this.#cutLeftMs / 1000)} s more.`
-    return `A lost connection keeps its seat for ${SEAT_SECONDS} s. After 5 nobody has noticed; after 20 the others have seen you time out.`
+    return `A lost connection keeps its seat for ${SEAT_SECONDS} s. After 5 the others have seen you reconnect; after 20, time out.`
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 
-import type { PresenceMessage } from '../../src/client/index.js'
+import type { PeerStatus, PresenceMessage } from '../../src/client/index.js'
 import { Storyteller } from '../../src/demo/log-lines.js'
 
 function event(part: Partial<PresenceMessage>): PresenceMessage {
@@ -36,6 +36,14 @@ describe('the demo page tells events in words', () => {
     expect(story.tell(event({ eventType: 'REMOTE_TIMEOUT', publisher: 'ana' }))).toMatchObject({ kind: 'timeout', what: 'timed out' })
     story.tell(event({ eventType: 'REMOTE_JOIN', publisher: 'ana' }))
     expect(story.tell(event({ publisher: 'ana', stateChanged: { mood: '🙂' } }))).toMatchObject({ what: 'feels 🙂' })
+  })
+
+  test('of those who are here, who lost the connection and is back; comings and goings are the room\'s to tell', () => {
+    const story = new Storyteller()
+    const peer = (status: PeerStatus, isHere = true) => story.tellPeer({ userId: 'ana', status, lastSeen: null, timestamp: 1 }, isHere)?.what ?? null
+    expect([peer('ONLINE'), peer('UNREACHABLE'), peer('ONLINE'), peer('ONLINE')]).toEqual([null, 'lost the connection', 'is back', null])
+    expect([peer('UNREACHABLE'), peer('OFFLINE'), peer('ONLINE')]).toEqual(['lost the connection', null, null])
+    expect([peer('UNREACHABLE', false), peer('ONLINE', false)]).toEqual([null, null])
   })
 
   test('an interval is a count, and an empty one is nothing', () => {
