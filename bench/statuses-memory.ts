@@ -50,7 +50,7 @@ function used(): number {
 async function measure(what: string, peerOf: (client: number, peer: number) => number): Promise<void> {
   const before = used()
   const log = { warn: () => undefined, debug: () => undefined } as never
-  const statuses = new PeerStatuses({ store: fakeStore(new Map()), app: 'dev', inService: () => true }, 5_000, log)
+  const statuses = new PeerStatuses({ store: fakeStore(new Map()), app: 'dev', inService: () => true }, 5_000, { gaps: nothing }, log)
   const fanout = new PeerFanout({ peers: statuses, tell: () => undefined, flushMs: 20, backlogBytes: 1_048_576, metrics: { peerChanges: nothing, skipped: nothing } })
   const clients = Array.from({ length: CLIENTS }, (_, i) => new Client(`client-${i}`))
   const withClients = used()

@@ -85,7 +85,7 @@ export function createNode(options: NodeOptions = {}): Node {
   const metadata = new UserMetadata(store.metadata, config.appId, config.limits)
   const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
-  const peers = new PeerStatuses(presence, config.heartbeatMs, log)
+  const peers = new PeerStatuses(presence, config.heartbeatMs, metrics, log)
   const webhooks = new Webhooks({ store, config, receivers: options.receivers ?? [], nodeId, metrics, log })
   const auditor = new Auditor(presence, feeds, config.heartbeatMs, log)
 

@@ -14,6 +14,7 @@ export interface PartitionContext {
   readonly app: string
   readonly leastSettlingMs: number
   onNews(news: readonly PeerNews[]): void
+  onMissed(): void
   onTrouble(partition: number, error: unknown): void
 }
 
@@ -32,7 +33,7 @@ export class PartitionStatuses {
     private readonly partition: number,
     private readonly context: PartitionContext,
   ) {
-    this.#table = new StatusTable(context.app, context.leastSettlingMs)
+    this.#table = new StatusTable(context.app, context.leastSettlingMs, () => context.onMissed())
   }
 
   get size(): number {

@@ -1,4 +1,5 @@
 import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics/index.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { NodePresence } from '../presence/node-presence.js'
 import type { UserStatus } from '../presence/status.js'
@@ -52,6 +53,7 @@ export class PeerStatuses implements Peers {
   constructor(
     private readonly presence: Pick<NodePresence, 'store' | 'app' | 'inService'>,
     heartbeatMs: number,
+    metrics: Pick<Metrics, 'gaps'>,
     log: Logger,
     { lingerMs = LINGER_MS }: PeerStatusesOptions = {},
   ) {
@@ -62,6 +64,7 @@ export class PeerStatuses implements Peers {
       // A life has put back what an earlier one had within two heartbeats.
       leastSettlingMs: 2 * heartbeatMs,
       onNews: (news) => this.#listener(news),
+      onMissed: () => metrics.gaps.inc(),
       onTrouble: (partition, error) =>
         log.warn({ reason: error instanceof Error ? error.message : String(error), partition }, 'statuses of peers could not be read; it is tried again'),
     }

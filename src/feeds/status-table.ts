@@ -53,10 +53,14 @@ export class StatusTable {
   /** What the last heartbeat named, if no event had brought it by then. */
   #named: Position | null = null
 
-  /** @param leastSettlingMs for so long nobody is believed to have gone in a life that begins, whatever a reading says */
+  /**
+   * @param leastSettlingMs for so long nobody is believed to have gone in a life that begins, whatever a reading says
+   * @param onMissed called when it notices that something was missed
+   */
   constructor(
     private readonly app: string,
     private readonly leastSettlingMs: number,
+    private readonly onMissed: () => void = () => undefined,
   ) {}
 
   get size(): number {
@@ -170,7 +174,7 @@ export class StatusTable {
       push(news, this.#turn(row, change, now))
     }
     if (last.version <= this.#version) return news
-    if (event.previous !== this.#version) this.doubt()
+    if (event.previous !== this.#version) this.#miss()
     this.#version = last.version
     return news
   }
@@ -181,7 +185,7 @@ export class StatusTable {
     const lacks = (named: Position): boolean => named.life !== this.#life || named.version > this.#version
     const missed = this.#named !== null && lacks(this.#named)
     this.#named = !missed && lacks({ life, version }) ? { life, version } : null
-    if (missed) this.doubt()
+    if (missed) this.#miss()
   }
 
   /** When those who are said to have gone are to be looked at again; null when there are none. */
@@ -193,6 +197,11 @@ export class StatusTable {
   settle(): void {
     for (const userId of this.#doubted) this.#wanted.add(userId)
     this.#doubted.clear()
+  }
+
+  #miss(): void {
+    this.onMissed()
+    this.doubt()
   }
 
   #begin({ life, version, settlesInMs }: StatusReading, now: number): void {
