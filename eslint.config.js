@@ -29,7 +29,7 @@ const MAY_IMPORT = {
   webhooks: EDGE,
   admin: EDGE,
   node: [...EDGE, 'gateway', 'rest', 'sweeper', 'webhooks', 'admin'],
-  index: [...EDGE, 'node'],
+  index: [...EDGE, 'rest', 'node'],
   compat: ['protocol', 'rest', 'node'],
   'run-node': ['protocol', ...ASIDE, 'node'],
   main: ['run-node'],

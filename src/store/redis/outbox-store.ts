@@ -21,7 +21,7 @@ export interface RedisOutboxOptions {
 
 /** The outbox on Redis: a stream a partition, which `commit.lua` writes, and beside it who delivers what and how far they are. */
 export class RedisOutbox implements Outbox {
-  #givenUpMost = 0
+  #givenUpMost = 1_000
 
   constructor(private readonly options: RedisOutboxOptions) {}
 
