@@ -222,6 +222,19 @@ describe('errors are JSON, always', () => {
     expect(response.body).not.toMatch(/secret detail|rest\/|node_modules/)
     expect(await given.metrics.text()).toContain(`rollcall_errors_total{code="${code}"} 1`)
   })
+
+  test.each([
+    ['a call without an answer', new UnknownOutcomeError(new Error('x')), 504, { code: -13012, error: 'the store did not answer' }],
+    ['a refusal of the store', new StoreRefusedError('LOADING', null), 503, { code: -13013, error: 'the store refused' }],
+    ['a defect', new TypeError('secret detail at line 7'), 500, { code: 1, error: 'something went wrong inside the server' }],
+  ])('%s in a function has the shape of functions', async (_what, thrown, status, body) => {
+    const given = deps()
+    const base = await serve({ ...given, presence: { ...given.presence, statuses: () => Promise.reject(thrown) } })
+    const asked = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"peerIds":["ana"]}' }
+    const answer = await get(`${base}/1.1/functions/getOnOffStatus`, asked)
+    expect([answer.status, answer.body, answer.headers.get('retry-after')]).toEqual([status, body, status === 503 ? '1' : null])
+    expect(await given.metrics.text()).toContain(`rollcall_http_requests_total{method="POST",status="${status}"} 1`)
+  })
 })
 
 describe('who may', () => {
