@@ -150,8 +150,8 @@ export const BREAKAGES: readonly Breakage[] = [
     invariant: 'I7',
     what: 'the end of a member is told twice',
     file: COMMIT,
-    find: '  ch.ended = change(ch, kind, op.user)\n',
-    replace: '  change(ch, kind, op.user)\n  ch.ended = change(ch, kind, op.user)\n',
+    find: '  ch.ended = change(ch, kind, op)\n',
+    replace: '  change(ch, kind, op)\n  ch.ended = change(ch, kind, op)\n',
     check: histories,
   },
   {
