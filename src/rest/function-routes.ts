@@ -13,7 +13,7 @@ type FunctionDeps = Pick<RestDeps, 'auth' | 'config' | 'functions' | 'log' | 'me
 const CALL_MS = 15_000
 
 /** `POST /functions/{name}` and `/call/{name}`, in the shape of LeanCloud: `{ result }`, or `{ code, error }` whatever went wrong. */
-export function functionRoutes(deps: FunctionDeps): Router {
+export function functionRoutes(deps: FunctionDeps, callMs = CALL_MS): Router {
   const builtIn: ReadonlyMap<string, NamedFunction> = new Map([['getOnOffStatus', getOnOffStatus(deps)]])
   const router = Router()
   router.use(decodablePath, authorized(deps))
@@ -24,7 +24,7 @@ export function functionRoutes(deps: FunctionDeps): Router {
         const { name } = req.params
         const fn = deps.functions.get(name) ?? builtIn.get(name)
         if (fn === undefined) throw new RollcallError('NOT_FOUND', `No such cloud function '${name.slice(0, 64)}'`)
-        const result = await call(fn, { params: bodyObject(req), meta: { remoteAddress: req.ip ?? '' } })
+        const result = await call(fn, { params: bodyObject(req), meta: { remoteAddress: req.ip ?? '' } }, callMs)
         res.json({ result })
       })
       .all(methodNotAllowed('POST'))
@@ -44,10 +44,10 @@ function authorized({ auth }: Pick<FunctionDeps, 'auth'>): RequestHandler {
   }
 }
 
-async function call(fn: NamedFunction, request: FunctionRequest): Promise<unknown> {
+async function call(fn: NamedFunction, request: FunctionRequest, callMs: number): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new FunctionError('The request timed out on the server.', { status: 503, code: 124 })), CALL_MS)
+    timer = setTimeout(() => reject(new FunctionError('The request timed out on the server.', { status: 503, code: 124 })), callMs)
   })
   try {
     // A function that throws at once fails as one that rejects.
