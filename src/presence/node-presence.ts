@@ -141,9 +141,13 @@ export class NodePresence implements Presence {
 
   async evict(userId: string, why: string): Promise<number> {
     const home = userChannel(this.app, userId)
-    const { members } = await this.#read(this.store.snapshot(home))
+    const { members, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
     const results = await Promise.all([...members.keys()].map((id) => this.#submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
     for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
+    if (damaged) this.reportDamaged(home)
+    if (damaged || settlesInMs > 0 || results.some(({ status }) => status === 'lost')) {
+      throw new RollcallError('PRESENCE_OPERATION_FAILED', 'Redis has lost data, and sessions of this user may be put back still: try again in some seconds')
+    }
     return results.filter(({ status }) => status === 'ok').length
   }
 

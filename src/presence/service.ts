@@ -68,7 +68,10 @@ export interface Presence {
   abandon(session: Session): void
   /** The connection is lost: the session and its memberships become due after `timeoutMs` (the session's by default). Never rejects. */
   suspend(session: Session, timeoutMs?: number): Promise<void>
-  /** Ends all sessions of a user for good, wherever they are, with or without a connection; answers how many there were. */
+  /**
+   * Ends all sessions of a user for good, wherever they are, with or without a connection; answers how many there were.
+   * PRESENCE_OPERATION_FAILED also while Redis is being put right after a loss: then those that were there have ended, and there may be more.
+   */
   evict(userId: string, why: string): Promise<number>
   /** Logout: every membership ends now. Never rejects. */
   close(session: Session): Promise<void>

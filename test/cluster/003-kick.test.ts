@@ -72,3 +72,12 @@ test('a node that sleeps through a kick does not keep its session: its client is
   a.process.kill('SIGCONT')
   await expectOver(seen, 'while your node slept')
 })
+
+test('a kick while Redis is put right after a loss says that there may be more; repeated, it reaches everybody', async () => {
+  const { a, b, redis } = await spawnPair(scope)
+  const { seen } = await sdk('ann', a.url)
+  await redis.command('FLUSHALL')
+  expect(await kick(b.port, 'ann', 'enough')).toMatchObject({ error: { code: 'PRESENCE_OPERATION_FAILED' } })
+  await eventually('a kick is answered with a number', async () => Object.hasOwn((await kick(b.port, 'ann', 'enough')) as object, 'sessions'), { everyMs: 200 })
+  await expectOver(seen, 'enough')
+})
