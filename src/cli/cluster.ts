@@ -10,7 +10,7 @@ import { createLogger, type Logger } from '../log.js'
 import { banner, messageOf, Signals } from '../run-node.js'
 import { stopReadingAtHandover } from './handover.js'
 import { holdUntilReady } from './held.js'
-import { isOurs, type ToPrimary } from './messages.js'
+import { isOurs, tell, type ToPrimary } from './messages.js'
 import { MetricsRounds } from './metrics-round.js'
 
 /** A worker that has lived this long was well: the next death is its first, in ms. */
@@ -81,6 +81,7 @@ class WorkerPool {
     cluster.on('message', (worker, message: unknown) => {
       if (!isOurs<ToPrimary>(message)) return
       if (message.type === 'rollcall:ready') this.#serves(worker)
+      else if (message.type === 'rollcall:session') expect(worker, message.session)
       else metrics.onMessage(worker, message)
     })
   }
@@ -157,4 +158,11 @@ async function listen(server: Server, { host, port }: Config): Promise<number> {
     })
   })
   return (server.address() as AddressInfo).port
+}
+
+/** Tells the balancer where a session will be, as its worker does once it is there; that counts the connection, this does not. */
+function expect(worker: Worker & { clientsCount?: number }, session: string): void {
+  cluster.emit('message', worker, { type: 'sticky:connection', data: session })
+  worker.clientsCount = (worker.clientsCount ?? 1) - 1
+  tell(worker, { type: 'rollcall:known', session })
 }

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster'
 
 import { mergeMetrics } from '../metrics/index.js'
-import type { ToPrimary, ToWorker } from './messages.js'
+import { tell, type ToPrimary } from './messages.js'
 
 /** A worker that does not answer is left out after this time, in ms. */
 const ANSWER_MS = 2_000
@@ -54,9 +54,4 @@ export class MetricsRounds {
     round.missing.delete(worker)
     if (round.missing.size === 0) round.finish()
   }
-}
-
-function tell(worker: Worker, message: ToWorker): void {
-  // One that has just died is not told, and is not waited for longer than the round.
-  if (worker.isConnected()) worker.process.send(message, undefined, {}, () => undefined)
 }

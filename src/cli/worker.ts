@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { setupWorker } from '@socket.io/sticky'
 
 import { loadConfig, toOptions } from '../config.js'
-import { createNode } from '../node.js'
+import { createNode, type Node } from '../node.js'
 import { messageOf } from '../run-node.js'
 import { isOurs, type ToPrimary, type ToWorker } from './messages.js'
 
@@ -16,6 +16,7 @@ const SILENCE_MS = 60_000
  */
 class Worker {
   readonly #pending = new Map<number, (text: string) => void>()
+  readonly #beginning = new Map<string, () => void>()
   #reading: (() => Promise<unknown>) | null = null
   #requests = 0
 
@@ -39,6 +40,7 @@ class Worker {
     try {
       if ((await Promise.race([started, asked])) !== 'asked') {
         setupWorker(node.io)
+        this.#announceSessions(node.io)
         send({ type: 'rollcall:ready' })
         await asked
       } else started.catch(() => undefined)
@@ -50,7 +52,28 @@ class Worker {
     }
   }
 
+  /**
+   * A client may make its second request before the balancer has heard from its worker where the session is, and be sent to another
+   * worker, which does not know it. So the primary is told before the client is.
+   */
+  #announceSessions({ engine }: Node['io']): void {
+    const generateId = engine.generateId.bind(engine)
+    engine.generateId = async (request) => {
+      const session: string = await generateId(request)
+      await new Promise<void>((resolve) => {
+        this.#beginning.set(session, resolve)
+        send({ type: 'rollcall:session', session })
+      })
+      return session
+    }
+  }
+
   #onPrimary(message: ToWorker): void {
+    if (message.type === 'rollcall:known') {
+      this.#beginning.get(message.session)?.()
+      this.#beginning.delete(message.session)
+      return
+    }
     if (message.type === 'rollcall:collected') {
       this.#pending.get(message.id)?.(message.text)
       this.#pending.delete(message.id)
