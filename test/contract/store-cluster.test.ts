@@ -1,6 +1,8 @@
 import { metadataSuite } from './metadata-suite.js'
 import { clusteredRedis } from './setups.js'
+import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
 
 storeSuite(clusteredRedis)
+statusSuite(clusteredRedis)
 metadataSuite(clusteredRedis)

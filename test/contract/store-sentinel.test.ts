@@ -1,6 +1,8 @@
 import { metadataSuite } from './metadata-suite.js'
 import { sentinelRedis } from './setups.js'
+import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
 
 storeSuite(sentinelRedis)
+statusSuite(sentinelRedis)
 metadataSuite(sentinelRedis)

@@ -1,6 +1,8 @@
 import { metadataSuite } from './metadata-suite.js'
 import { singleRedis } from './setups.js'
+import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
 
 storeSuite(singleRedis)
+statusSuite(singleRedis)
 metadataSuite(singleRedis)
