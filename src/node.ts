@@ -122,7 +122,7 @@ export function createNode(options: NodeOptions = {}): Node {
     if (!inService && !draining) evacuation = setTimeout(() => void gateway.evacuate(config.drainMs), Math.max(PATIENCE_MS, PATIENCE_LEASES * config.heartbeatTtlMs)).unref()
   })
   metrics.onCollect(() => {
-    metrics.sessions.set([...presence.sessions()].length)
+    metrics.sessions.set(presence.sessionCount)
     metrics.memberships.set(presence.memberships.reduce((sum, { size }) => sum + size, 0))
     metrics.feeds.set(feeds.size)
     metrics.inService.set(presence.inService() ? 1 : 0)

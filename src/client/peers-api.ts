@@ -1,7 +1,9 @@
+import { chunksOf } from '../protocol/chunks.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { PeerChange, PeerState, PeerStatus } from '../protocol/events.js'
 import type { Limits } from '../protocol/limits.js'
-import { isNews, parseUserIds, recordOfPeers } from '../protocol/peers.js'
+import { isNews, parseUserIds } from '../protocol/peers.js'
+import { recordOf } from '../protocol/record.js'
 import { during, isUnanswered } from './failures.js'
 import { Repairs } from './repairs.js'
 import type { ReplyOf, RequestOf } from './wire.js'
@@ -70,7 +72,7 @@ export class PeersApi {
       try {
         const news = await this.#ask(ids, (request) => this.#link.request('subscribePeers', request, operation))
         if (news.length > 0) this.#tell(news)
-        return recordOfPeers(ids.map((userId) => [userId, this.#known.get(userId)?.status ?? 'OFFLINE']))
+        return recordOf(ids.map((userId) => [userId, this.#known.get(userId)?.status ?? 'OFFLINE']))
       } catch (error) {
         // Nobody knows whether the node tells of them now.
         if (isUnanswered(error) && fresh.length > 0) this.#link.request('unsubscribePeers', { userIds: fresh }, 'unsubscribePeers').catch(() => undefined)
@@ -97,7 +99,7 @@ export class PeersApi {
     const operation = 'queryPeers'
     const ids = during(operation, () => parseUserIds(userIds, this.#link.limits.usersPerQuery, this.#link.limits))
     const { statuses } = await this.#link.request('queryPeers', { userIds: ids }, operation)
-    return recordOfPeers(Object.entries(statuses).map(([userId, { status }]) => [userId, status]))
+    return recordOf(Object.entries(statuses).map(([userId, { status }]) => [userId, status]))
   }
 
   /** The event, as it came over a connection. */
@@ -120,7 +122,7 @@ export class PeersApi {
     const news: PeerChange[] = []
     let missed: readonly (readonly PeerChange[])[] = taking.before
     try {
-      for (const userIds of inRequests([...this.#known.keys()], this.#link.limits.peersPerRequest)) {
+      for (const userIds of chunksOf([...this.#known.keys()], this.#link.limits.peersPerRequest)) {
         const outcome = await this.#ask(userIds, ask).catch((error: unknown) => refused(error))
         if (outcome instanceof RollcallError) this.#refused(userIds, outcome)
         else news.push(...outcome)
@@ -176,7 +178,7 @@ export class PeersApi {
   /** {@link Repairs}: those whom a new connection could not be subscribed to. */
   async #restore(userIds: readonly string[]): Promise<readonly string[]> {
     const again: string[] = []
-    for (const ids of inRequests(userIds.filter((userId) => this.#known.has(userId)), this.#link.limits.peersPerRequest)) {
+    for (const ids of chunksOf(userIds.filter((userId) => this.#known.has(userId)), this.#link.limits.peersPerRequest)) {
       try {
         const news = await this.#ask(ids, (request) => this.#link.request('subscribePeers', request, 'subscribePeers', { resend: false }))
         if (news.length > 0) this.#tell(news)
@@ -213,8 +215,4 @@ const UNKNOWN: PeerState = { status: 'OFFLINE', lastSeen: null }
 function refused(error: unknown): RollcallError {
   if (error instanceof RollcallError && error.code !== 'PRESENCE_REQUEST_CANCELLED') return error
   throw error
-}
-
-function* inRequests(userIds: readonly string[], most: number): Generator<readonly string[]> {
-  for (let from = 0; from < userIds.length; from += most) yield userIds.slice(from, from + most)
 }

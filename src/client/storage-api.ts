@@ -1,6 +1,7 @@
 import { RollcallError } from '../protocol/errors.js'
-import { parseMetadataItems, parseMetadataTargets, parseRevision, recordOfMetadata, type MetadataDetail } from '../protocol/metadata.js'
+import { parseMetadataItems, parseMetadataTargets, parseRevision, type MetadataDetail } from '../protocol/metadata.js'
 import { checkUserId } from '../protocol/names.js'
+import { recordOf } from '../protocol/record.js'
 import type { WriteMetadataRequest } from '../protocol/requests.js'
 import { during } from './failures.js'
 import type { Link } from './link.js'
@@ -104,7 +105,7 @@ export class StorageApi {
     const operation = 'storageGetUserMetadata'
     const request = during(operation, () => this.#whose(optionsOf(options)))
     const { userId, totalCount, majorRevision, metadata, timestamp } = await this.#link.request('getUserMetadata', request, operation)
-    return { userId, totalCount, majorRevision, metadata: recordOfMetadata(Object.entries(metadata)), timestamp }
+    return { userId, totalCount, majorRevision, metadata: recordOf(Object.entries(metadata)), timestamp }
   }
 
   #whose({ userId }: GetUserMetadataOptions): { readonly userId: string } {

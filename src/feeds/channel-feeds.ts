@@ -5,12 +5,11 @@ import type { NodePresence } from '../presence/node-presence.js'
 import { channelId, type Channel, type Op } from '../presence/types.js'
 import type { Member } from '../replica/replica.js'
 import { ChannelFeed, type FeedContext } from './channel-feed.js'
+import { resyncAll } from './resync.js'
 import type { Feed, FeedListener, Feeds } from './types.js'
 
 /** How long a feed that nobody uses is kept in step, in milliseconds: a list that is asked for again is warm. */
 const LINGER_MS = 30_000
-/** Feeds that fetch at the same time after their subscriber was cut. */
-const RESYNC_AT_ONCE = 32
 
 /** The feeds of one node, by channel. */
 export class ChannelFeeds implements Feeds {
@@ -48,7 +47,7 @@ export class ChannelFeeds implements Feeds {
       onTrouble: (error, channel) =>
         log.warn({ reason: error instanceof Error ? error.message : String(error), channel: channelId(channel) }, 'a feed could not be fetched; it tries again'),
     }
-    presence.store.onSubscriberReset(() => void this.#resyncAll())
+    presence.store.onSubscriberReset(() => void resyncAll(this.#feeds.values(), (feed) => feed.resync({ behind: true })))
   }
 
   get size(): number {
@@ -115,14 +114,5 @@ export class ChannelFeeds implements Feeds {
     feed.close()
     this.#lingering.delete(feed)
     if (this.#feeds.get(id) === feed) this.#feeds.delete(id)
-  }
-
-  /** The subscriber was cut: what was published meanwhile is lost. A few at a time, for Redis may just be coming back. */
-  async #resyncAll(): Promise<void> {
-    const feeds = [...this.#feeds.values()]
-    for (let at = 0; at < feeds.length; at += RESYNC_AT_ONCE) {
-      for (const feed of feeds.slice(at, at + RESYNC_AT_ONCE)) feed.resync({ behind: true })
-      await new Promise<void>((resolve) => setTimeout(resolve, 20).unref())
-    }
   }
 }

@@ -3,16 +3,14 @@ import type { Metrics } from '../metrics/index.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { NodePresence } from '../presence/node-presence.js'
 import type { UserStatus } from '../presence/status.js'
-import { byPartition, chunksOf } from '../presence/statuses.js'
+import { byPartition } from '../presence/statuses.js'
 import { userChannel } from '../presence/types.js'
 import { PartitionStatuses, type PartitionContext } from './partition-statuses.js'
+import { resyncAll } from './resync.js'
 import type { PeerNews } from './status-table.js'
 
 /** How long a partition's subscription stays when nobody is watched there, in milliseconds. */
 const LINGER_MS = 30_000
-/** Partitions that are read anew at the same time after the subscriber was cut, and the pause before the next ones. */
-const RESYNC_AT_ONCE = 32
-const RESYNC_PAUSE_MS = 20
 
 /** Told of every change, in order. Calls are synchronous and must not throw. */
 export type PeerListener = (news: readonly PeerNews[]) => void
@@ -68,7 +66,7 @@ export class PeerStatuses implements Peers {
       onTrouble: (partition, error) =>
         log.warn({ reason: error instanceof Error ? error.message : String(error), partition }, 'statuses of peers could not be read; it is tried again'),
     }
-    presence.store.onSubscriberReset(() => void this.#resyncAll())
+    presence.store.onSubscriberReset(() => void resyncAll(this.#parts.values(), (part) => part.resync()))
   }
 
   get size(): number {
@@ -154,14 +152,6 @@ export class PeerStatuses implements Peers {
     }, this.#lingerMs)
     timer.unref()
     this.#lingering.set(partition, timer)
-  }
-
-  /** The subscriber was cut: what was published meanwhile is lost. A few at a time, for Redis may just be coming back. */
-  async #resyncAll(): Promise<void> {
-    for (const parts of chunksOf([...this.#parts.values()], RESYNC_AT_ONCE)) {
-      for (const part of parts) part.resync()
-      await new Promise<void>((resolve) => setTimeout(resolve, RESYNC_PAUSE_MS).unref())
-    }
   }
 }
 

@@ -2,38 +2,22 @@ import type { Connection } from './connection.js'
 
 /** The connections of this node, and those that are about to be gone. */
 export class Connections {
-  readonly #byUser = new Map<string, Set<Connection>>()
+  readonly #open = new Set<Connection>()
   readonly #ending = new Set<Promise<void>>()
-  #size = 0
-
-  /** Connections whose session is open. */
-  get size(): number {
-    return this.#size
-  }
 
   add(connection: Connection): void {
-    const ofUser = this.#byUser.get(connection.userId)
-    if (ofUser === undefined) this.#byUser.set(connection.userId, new Set([connection]))
-    else ofUser.add(connection)
-    this.#size++
+    this.#open.add(connection)
   }
 
   /** To be called once a connection has begun to end; `ended` is its {@link Connection.end}. */
   remove(connection: Connection, ended: Promise<void>): void {
-    const ofUser = this.#byUser.get(connection.userId)
-    if (ofUser?.delete(connection) !== true) return
-    if (ofUser.size === 0) this.#byUser.delete(connection.userId)
-    this.#size--
+    if (!this.#open.delete(connection)) return
     this.#ending.add(ended)
     void ended.finally(() => this.#ending.delete(ended))
   }
 
-  ofUser(userId: string): readonly Connection[] {
-    return [...(this.#byUser.get(userId) ?? [])]
-  }
-
   all(): readonly Connection[] {
-    return [...this.#byUser.values()].flatMap((ofUser) => [...ofUser])
+    return [...this.#open]
   }
 
   /** Resolves when the ends of all that are gone are written. */

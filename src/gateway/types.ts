@@ -18,9 +18,7 @@ export type Untyped = Record<never, never>
 
 /** What nodes say to each other through the adapter (`kick.ts`). */
 export interface NodeToNodeEvents {
-  kick: (order: unknown) => void
-  kickDone: (report: unknown) => void
-  /** Sessions have newer connections than those on the nodes that are named (`takeovers.ts`). */
+  /** Sessions have newer connections than those on the nodes that are named, or were ended for good (`takeovers.ts`). */
   superseded: (takeovers: unknown) => void
 }
 

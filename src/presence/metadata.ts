@@ -1,6 +1,7 @@
 import { RollcallError, type ErrorCode } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
-import { recordOfMetadata, type MetadataDetail } from '../protocol/metadata.js'
+import type { MetadataDetail } from '../protocol/metadata.js'
+import { recordOf } from '../protocol/record.js'
 import type { RemoveMetadata, WriteMetadata } from '../protocol/parse.js'
 import type { MetadataReply, WriteMetadataReply } from '../protocol/requests.js'
 import { StoreRefusedError, UnknownOutcomeError } from './store.js'
@@ -62,7 +63,7 @@ export class UserMetadata {
   /** From Redis: what was acknowledged before, on whichever node, is seen. */
   async get(userId: string): Promise<MetadataReply> {
     const { majorRevision, items } = await settled(this.store.read(this.app, userId), 'STORAGE_OPERATION_FAILED')
-    return { userId, totalCount: items.size, majorRevision, metadata: recordOfMetadata(items) }
+    return { userId, totalCount: items.size, majorRevision, metadata: recordOf(items) }
   }
 
   /** STORAGE_OUTDATED_REVISION, STORAGE_METADATA_ITEM_EXCEED_LIMITATION, STORAGE_METADATA_LENGTH_OVERFLOW. */

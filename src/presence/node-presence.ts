@@ -263,8 +263,8 @@ export class NodePresence implements Presence {
     return this.#acknowledged.get(channelId(this.#channel(ref)))
   }
 
-  *sessions(userId?: string): Iterable<LocalSession> {
-    for (const session of this.#sessions.values()) if (userId === undefined || session.userId === userId) yield session
+  get sessionCount(): number {
+    return this.#sessions.size
   }
 
   session(userId: string, id: string): LocalSession | undefined {

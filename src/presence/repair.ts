@@ -1,3 +1,4 @@
+import { chunksOf } from '../protocol/chunks.js'
 import type { BeatReply, Channel, Membership, Op, OpResult, SessionEntry } from './types.js'
 import type { ReconcileReason } from './lane-hooks.js'
 import type { LocalSession } from './local-session.js'
@@ -83,8 +84,7 @@ async function endStaleSessions(presence: NodePresence, partition: number, membe
 
 async function readEntries(presence: NodePresence, partition: number, of: readonly Membership[]): Promise<readonly (SessionEntry | null)[]> {
   const found: (SessionEntry | null)[] = []
-  for (let at = 0; at < of.length; at += READ_CHUNK) {
-    const chunk = of.slice(at, at + READ_CHUNK)
+  for (const chunk of chunksOf(of, READ_CHUNK)) {
     const sessions = await presence.store.sessions(partition, chunk)
     chunk.forEach((membership, i) => found.push(sessions[i]?.find((entry) => entry.session === membership.session) ?? null))
   }

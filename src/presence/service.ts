@@ -100,8 +100,8 @@ export interface Presence {
   /** The last version of a channel that this node has acknowledged to anybody, 0 if none is remembered. */
   acknowledged(channel: ChannelRef): number
 
-  /** Sessions on this node, of one user or of all. */
-  sessions(userId?: string): Iterable<Session>
+  /** Sessions on this node. */
+  readonly sessionCount: number
   /** Whether Redis has answered a heartbeat of every partition recently enough to vouch for what feeds say. */
   inService(partition?: number): boolean
   /** Called when {@link inService} as a whole turns. */

@@ -1,3 +1,4 @@
+import { chunksOf } from '../protocol/chunks.js'
 import type { UserStatus } from './status.js'
 import type { PresenceStore } from './store.js'
 import { userChannel } from './types.js'
@@ -15,11 +16,6 @@ export function byPartition(store: Pick<PresenceStore, 'partitionOf'>, app: stri
     else there.push(userId)
   }
   return parts
-}
-
-/** A list in pieces of at most so many. */
-export function* chunksOf<T>(all: readonly T[], size: number): Generator<readonly T[]> {
-  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size)
 }
 
 /** The status of each user, in order, from Redis: one call a partition for up to {@link STATUS_CHUNK} of its users (`003.5`). Rejects as the store does. */

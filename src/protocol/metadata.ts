@@ -68,13 +68,6 @@ export function parseRevision(value: unknown): number {
   return value as number
 }
 
-/** A record without a prototype, in which every key is a key. */
-export function recordOfMetadata(items: Iterable<readonly [string, MetadataDetail]>): Readonly<Record<string, MetadataDetail>> {
-  const record = Object.create(null) as Record<string, MetadataDetail>
-  for (const [key, detail] of items) record[key] = detail
-  return record
-}
-
 function entriesOf(value: unknown, { metadataItems }: ItemLimits): readonly Read[] {
   if (!Array.isArray(value)) throw new RollcallError('STORAGE_INVALID_ARGUMENT', 'items are a list')
   if (value.length > metadataItems) throw tooMany(metadataItems)

@@ -13,13 +13,6 @@ export function parseUserIds(value: unknown, most: number, limits: ListLimits = 
   return [...new Set(Array.from(value as readonly unknown[], (userId) => checkUserId(userId, limits)))]
 }
 
-/** A map for ids that users choose: without a prototype. */
-export function recordOfPeers<T>(rows: Iterable<readonly [userId: string, value: T]>): Readonly<Record<string, T>> {
-  const record = Object.create(null) as Record<string, T>
-  for (const [userId, value] of rows) record[userId] = value
-  return record
-}
-
 /** When somebody was last seen is reckoned in two ways, which differ by less than this, in milliseconds. */
 const SAME_MS = 1_000
 

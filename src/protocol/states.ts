@@ -1,6 +1,7 @@
 import type { States } from './channel.js'
 import { RollcallError } from './errors.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
+import { recordOf } from './record.js'
 import { fitsUtf8, isWellFormed } from './text.js'
 
 type StateLimits = Pick<Limits, 'statesPerMember' | 'stateKeyBytes' | 'stateValueBytes'>
@@ -32,7 +33,7 @@ export function parseStates(value: unknown, limits: StateLimits = DEFAULT_LIMITS
       throw new RollcallError('PRESENCE_STATE_VALUE_SIZE_OVERFLOW', `the value of ${JSON.stringify(key)} has more than ${limits.stateValueBytes} bytes`)
     }
   }
-  return recordOf(entries as [string, string][])
+  return statesOf(entries as [string, string][])
 }
 
 /**
@@ -56,12 +57,12 @@ export function checkStateCount(current: States, added: States, limits: Pick<Lim
 
 /** Existing keys are overwritten, new ones added, others untouched (`000.4`). */
 export function mergeStates(current: States, added: States): States {
-  return recordOf([...Object.entries(current), ...Object.entries(added)])
+  return statesOf([...Object.entries(current), ...Object.entries(added)])
 }
 
 /** What is left without these keys; nothing when none is named (`000.6`). */
 export function withoutStates(current: States, keys: readonly string[]): States {
-  return recordOf(keys.length === 0 ? [] : Object.entries(current).filter(([key]) => !keys.includes(key)))
+  return statesOf(keys.length === 0 ? [] : Object.entries(current).filter(([key]) => !keys.includes(key)))
 }
 
 function checkKeys(keys: readonly unknown[], { stateKeyBytes }: KeyLimits): string[] {
@@ -89,8 +90,6 @@ function isPlainMap(value: unknown): value is Readonly<Record<string, unknown>> 
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function recordOf(entries: readonly (readonly [string, string])[]): States {
-  const states = Object.create(null) as Record<string, string>
-  for (const [key, value] of entries) states[key] = value
-  return Object.freeze(states)
+function statesOf(entries: readonly (readonly [string, string])[]): States {
+  return Object.freeze(recordOf(entries))
 }

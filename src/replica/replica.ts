@@ -1,4 +1,5 @@
 import type { States } from '../protocol/channel.js'
+import { recordOf } from '../protocol/record.js'
 
 /** A member as every replica of a channel keeps it. */
 export interface Member {
@@ -134,13 +135,9 @@ export function sameStates(a: States, b: States): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key])
 }
 
-/** A map of states that user-supplied keys such as `__proto__` cannot bend: a plain record without a prototype. */
+/** A map of states; most members of most channels have none, and share this one. */
 export function recordOfStates(entries: readonly (readonly [string, string])[]): States {
-  if (entries.length === 0) return NO_STATES
-  const states: Record<string, string> = Object.create(null) as Record<string, string>
-  for (const [key, value] of entries) states[key] = value
-  return states
+  return entries.length === 0 ? NO_STATES : recordOf(entries)
 }
 
-/** Most members of most channels have none. */
-const NO_STATES: States = Object.freeze(Object.create(null) as Record<string, string>)
+const NO_STATES: States = Object.freeze(recordOf<string>([]))

@@ -1,7 +1,7 @@
-import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { MetadataBounds, MetadataChange, MetadataOutcome, MetadataStore } from '../../src/presence/metadata.js'
-import { useFileScope, useTestScope } from '../support/scope.js'
-import type { RunningSetup, Setup } from './setups.js'
+import type { Setup } from './setups.js'
+import { useSetup } from './use-setup.js'
 
 const BOUNDS: MetadataBounds = { metadataItems: 5, metadataBytes: 100 }
 
@@ -10,17 +10,11 @@ type Item = readonly [key: string, value: string, revision?: number]
 /** What any store has to do with what lasts, whatever Redis it runs on. */
 export function metadataSuite(setup: Setup): void {
   describe(`users' metadata on ${setup.name}`, () => {
-    const fileScope = useFileScope()
-    const scope = useTestScope()
-    let running: RunningSetup
-
-    beforeAll(async () => {
-      running = await setup.start(fileScope)
-    }, 60_000)
-    beforeEach(() => running.flush())
+    const redis = useSetup(setup)
+    const { scope } = redis
 
     async function store() {
-      const { metadata } = await running.open(scope, 'a')
+      const { metadata } = await redis.running.open(scope, 'a')
       const change = (kind: MetadataChange['kind'], items: readonly Item[], { majorRevision = -1, userId = 'ann', author = 'ann', bounds = BOUNDS } = {}) =>
         metadata.change('test', userId, { kind, author, majorRevision, items: items.map(([key, value, revision = -1]) => ({ key, value, revision })) }, bounds)
       return { metadata, change, values: () => valuesOf(metadata) }
@@ -40,19 +34,19 @@ export function metadataSuite(setup: Setup): void {
         Age: { value: '41', revision: second, authorUid: 'bob', updated: expect.any(Number) },
         Town: { value: '', revision: second, authorUid: 'bob', updated: expect.any(Number) },
       })
-      const [seconds] = (await running.command('TIME')) as string[]
+      const [seconds] = (await redis.running.command('TIME')) as string[]
       expect(Math.abs((items.get('Age')?.updated ?? 0) - Number(seconds) * 1_000)).toBeLessThan(60_000)
     })
 
     test('it is there for another client, has no lifetime, and is nobody else\'s', async () => {
       const { metadata, change } = await store()
       await change('set', [['Name', 'Ann']])
-      const other = await running.open(scope, 'b')
+      const other = await redis.running.open(scope, 'b')
       expect(await valuesOf(other.metadata)).toEqual({ Name: 'Ann' })
       expect((await metadata.read('test', 'bob')).items.size).toBe(0)
       expect((await metadata.read('other', 'ann')).items.size).toBe(0)
-      const [key] = (await running.command('KEYS', 'rollcall:{*}:meta:test:ann')) as string[]
-      expect(await running.command('TTL', key ?? '')).toBe(-1)
+      const [key] = (await redis.running.command('KEYS', 'rollcall:{*}:meta:test:ann')) as string[]
+      expect(await redis.running.command('TTL', key ?? '')).toBe(-1)
     })
 
     test('a revision that is not the present one refuses the whole change', async () => {
@@ -84,7 +78,7 @@ export function metadataSuite(setup: Setup): void {
 
     test('of many that race for one revision, one wins', async () => {
       const { change, metadata } = await store()
-      const { metadata: other } = await running.open(scope, 'b')
+      const { metadata: other } = await redis.running.open(scope, 'b')
       let revision = revisionOf(await change('set', [['n', '0']]))
       for (let round = 0; round < 20; round++) {
         const race = Array.from({ length: 8 }, (_, index) =>
@@ -124,18 +118,18 @@ export function metadataSuite(setup: Setup): void {
       for (const named of [[['a', '']], []] as Item[][]) {
         const removed = revisionOf(await change('remove', named))
         expect(await metadata.read('test', 'ann')).toEqual({ majorRevision: removed, items: new Map() })
-        const [key = ''] = (await running.command('KEYS', 'rollcall:{*}:meta:*')) as string[]
-        expect(await running.command('TTL', key)).toBeGreaterThan(86_000)
+        const [key = ''] = (await redis.running.command('KEYS', 'rollcall:{*}:meta:*')) as string[]
+        expect(await redis.running.command('TTL', key)).toBeGreaterThan(86_000)
         expect(revisionOf(await change('remove', []))).toBe(removed)
         expect(revisionOf(await change('set', [['a', '1']]))).toBeGreaterThan(removed)
-        expect(await running.command('TTL', key)).toBe(-1)
+        expect(await redis.running.command('TTL', key)).toBe(-1)
       }
       const last = (await metadata.read('test', 'ann')).majorRevision
-      const [key = ''] = (await running.command('KEYS', 'rollcall:{*}:meta:*')) as string[]
-      await running.command('DEL', key)
+      const [key = ''] = (await redis.running.command('KEYS', 'rollcall:{*}:meta:*')) as string[]
+      await redis.running.command('DEL', key)
       expect(revisionOf(await change('set', [['a', '1']]))).toBeGreaterThan(last)
       expect(revisionOf(await change('remove', [], { userId: 'nobody' }))).toBe(0)
-      expect(await running.command('KEYS', 'rollcall:{*}:meta:*')).toHaveLength(1)
+      expect(await redis.running.command('KEYS', 'rollcall:{*}:meta:*')).toHaveLength(1)
     })
 
     test('bounds hold for what would be there, are counted in bytes, and nothing is changed past them', async () => {
@@ -194,12 +188,12 @@ export function metadataSuite(setup: Setup): void {
     test('when memory is short, removing works and setting says that it was refused', async () => {
       const { change, values } = await store()
       revisionOf(await change('set', [['a', '1']]))
-      await running.command('CONFIG', 'SET', 'maxmemory', '1')
+      await redis.running.command('CONFIG', 'SET', 'maxmemory', '1')
       try {
         await expect(change('set', [['b', '2']])).rejects.toThrow(/OOM/)
         revisionOf(await change('remove', [['a', '']]))
       } finally {
-        await running.command('CONFIG', 'SET', 'maxmemory', '0')
+        await redis.running.command('CONFIG', 'SET', 'maxmemory', '0')
       }
       expect(await values()).toEqual({})
     })

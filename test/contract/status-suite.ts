@@ -1,28 +1,22 @@
-import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { userChannel } from '../../src/presence/types.js'
-import { useFileScope, useTestScope } from '../support/scope.js'
 import { eventually } from '../support/wait.js'
-import type { RunningSetup, Setup } from './setups.js'
+import type { Setup } from './setups.js'
 import { states, TestNode, whenDue } from './test-node.js'
+import { useSetup } from './use-setup.js'
 
 /** What a store has to do about users: who is online, and whom a login puts an end to. */
 export function statusSuite(setup: Setup): void {
   describe(`the statuses of users on ${setup.name}`, () => {
-    const fileScope = useFileScope()
-    const scope = useTestScope()
-    let running: RunningSetup
-
-    beforeAll(async () => {
-      running = await setup.start(fileScope)
-    }, 60_000)
-    beforeEach(() => running.flush())
+    const redis = useSetup(setup)
+    const { scope } = redis
 
     const home = userChannel('test', 'ann')
     const login = (session: string, attach: number | null = null) => ({ channel: home, userId: session, session, kind: 'join', attach, timeoutMs: 100 }) as const
     const session = (id: string) => ({ channel: home, userId: id, session: id })
 
     async function homeNode(id: string): Promise<TestNode> {
-      const store = await running.open(scope, id)
+      const store = await redis.running.open(scope, id)
       const node = new TestNode(id, store, store.partitionOf(home))
       await node.beat()
       return node
@@ -67,13 +61,13 @@ export function statusSuite(setup: Setup): void {
       const [two] = await node.do(login('two'))
       const seen = `rollcall:{${node.partition}}:seen:test:ann`
       await node.do({ ...session('one'), kind: 'leave', attach: one?.attach ?? 0 })
-      expect(await running.command('GET', seen)).toBeNull()
+      expect(await redis.running.command('GET', seen)).toBeNull()
       await node.do({ ...session('two'), kind: 'leave', attach: two?.attach ?? 0 })
-      expect(await running.command('GET', seen)).toBe('0')
-      expect(Number(await running.command('TTL', seen))).toBeGreaterThan(604_790)
+      expect(await redis.running.command('GET', seen)).toBe('0')
+      expect(Number(await redis.running.command('TTL', seen))).toBeGreaterThan(604_790)
       expect(Math.abs(Date.now() - ((await statusOf(node))?.lastSeen ?? 0))).toBeLessThan(5_000)
       await node.do(login('three'))
-      expect(await running.command('GET', seen)).toBeNull()
+      expect(await redis.running.command('GET', seen)).toBeNull()
       const [late] = await node.do({ ...session('two'), kind: 'leave', attach: two?.attach ?? 0 })
       expect(late?.status).toBe('missing')
       expect(await statusOf(node)).toEqual({ status: 'ONLINE', lastSeen: null })

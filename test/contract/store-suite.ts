@@ -1,26 +1,20 @@
-import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { userChannel, type Membership } from '../../src/presence/types.js'
-import { useFileScope, useTestScope } from '../support/scope.js'
-import type { RunningSetup, Setup } from './setups.js'
+import type { Setup } from './setups.js'
 import { Ear, first, of, room, states, TestNode, whenDue } from './test-node.js'
+import { useSetup } from './use-setup.js'
 
 /** What any store has to do, whatever Redis it runs on. */
 export function storeSuite(setup: Setup): void {
   describe(`the store on ${setup.name}`, () => {
-    const fileScope = useFileScope()
-    const scope = useTestScope()
+    const redis = useSetup(setup)
+    const { scope } = redis
     const lobby = room('lobby')
-    let running: RunningSetup
-
-    beforeAll(async () => {
-      running = await setup.start(fileScope)
-    }, 60_000)
-    beforeEach(() => running.flush())
 
     async function cluster<const N extends string>(...ids: N[]): Promise<Record<N, TestNode>> {
       const nodes: Record<string, TestNode> = {}
       for (const id of ids) {
-        const store = await running.open(scope, id)
+        const store = await redis.running.open(scope, id)
         const node = new TestNode(id, store, store.partitionOf(lobby))
         await node.beat()
         nodes[id] = node
@@ -67,10 +61,10 @@ export function storeSuite(setup: Setup): void {
 
     test('the last leave takes every key of the channel and of the user with it', async () => {
       const { a } = await cluster('a')
-      const before = await running.command('DBSIZE')
+      const before = await redis.running.command('DBSIZE')
       await a.join(lobby, 'ann')
       await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })
-      expect(await running.command('DBSIZE')).toBe(before)
+      expect(await redis.running.command('DBSIZE')).toBe(before)
       expect(await a.store.channelsOf('test', 'ann')).toEqual([])
     })
 
@@ -208,7 +202,7 @@ export function storeSuite(setup: Setup): void {
       const { a } = await cluster('a')
       const before = await a.join(lobby, 'ann')
       const life = a.life
-      await running.flush()
+      await redis.running.flush()
       expect(await a.commit({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })).toEqual({ outcome: 'refused', why: 'life' })
       const beat = await a.beat()
       expect(beat).toMatchObject({ outcome: 'taken', owned: null })
@@ -223,7 +217,7 @@ export function storeSuite(setup: Setup): void {
       const { a, b } = await cluster('a', 'b')
       await a.join(lobby, 'ann')
       await b.join(lobby, 'bob')
-      await running.flush()
+      await redis.running.flush()
       await a.beat({ seal: true })
       await b.beat({ seal: true })
       const ear = await Ear.on(b.store, lobby)
@@ -241,7 +235,7 @@ export function storeSuite(setup: Setup): void {
     test('a channel with one of its keys gone is said to be lost, and an assert begins it anew', async () => {
       const { a } = await cluster('a')
       const joined = await a.join(lobby, 'ann')
-      await running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
       expect((await a.store.audit(a.partition, { channels: [lobby], app: 'test', users: ['ann'], renew: false })).rows).toEqual(['damaged'])
       expect((await a.join(lobby, 'bob')).status).toBe('lost')
       const known = joined.member
@@ -256,8 +250,8 @@ export function storeSuite(setup: Setup): void {
       await a.join(lobby, 'ann')
       await a.join(lobby, 'bob')
       const other = left === 'members' ? 'sessions' : 'members'
-      await running.command('DEL', `rollcall:{${a.partition}}:${other}:test:MESSAGE:lobby`)
-      const fields = async (): Promise<unknown> => running.command('HKEYS', `rollcall:{${a.partition}}:${left}:test:MESSAGE:lobby`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:${other}:test:MESSAGE:lobby`)
+      const fields = async (): Promise<unknown> => redis.running.command('HKEYS', `rollcall:{${a.partition}}:${left}:test:MESSAGE:lobby`)
       expect(first(await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })).status).toBe('lost')
       expect(await fields()).toEqual(expect.arrayContaining(['', 'bob']))
       expect(await fields()).not.toContain('ann')
@@ -285,7 +279,7 @@ export function storeSuite(setup: Setup): void {
       const { a } = await cluster('a')
       const { member } = await a.join(lobby, 'ann', { session: 'tab-1' })
       await a.join(lobby, 'ann', { session: 'tab-2' })
-      await running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:members:test:MESSAGE:lobby`)
       const tab = (session: string) => ({ channel: lobby, userId: 'ann', session, attach: 1 })
       await a.do({ ...tab('tab-1'), kind: 'assert', timeoutMs: 1_000, ...(member && { known: member }) })
       await a.do({ ...tab('tab-1'), kind: 'leave' })
@@ -301,7 +295,7 @@ export function storeSuite(setup: Setup): void {
       await a.join(lobby, 'bob')
       await a.suspend(lobby, 'ann', 1)
       expect((await a.beat()).dueLost).toBe(false)
-      await running.command('DEL', `rollcall:{${a.partition}}:due`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:due`)
       expect((await a.beat()).dueLost).toBe(true)
       await a.do({ kind: 'search' })
       expect(await unvouched(a)).toEqual([of(lobby, 'ann')])
@@ -314,8 +308,8 @@ export function storeSuite(setup: Setup): void {
     test('whoever begins another life looks for those who have no deadline, and for those of nodes that have no lease', async () => {
       const { a, b } = await cluster('a', 'b')
       await b.join(lobby, 'bob')
-      await running.command('DEL', `rollcall:{${a.partition}}:clock`)
-      await running.command('DEL', `rollcall:{${a.partition}}:leases`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:clock`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:leases`)
       expect((await a.beat()).dueLost).toBe(true)
       expect((await a.beat()).dueLost).toBe(true)
       await a.do({ kind: 'search' })
@@ -329,12 +323,12 @@ export function storeSuite(setup: Setup): void {
       const { a, b } = await cluster('a', 'b')
       await a.join(lobby, 'ann')
       await a.suspend(lobby, 'ann', 1)
-      await running.command('DEL', `rollcall:{${a.partition}}:due`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:due`)
       expect(first(await a.do({ kind: 'search' })).status).toBe('ok')
       expect((await b.beat()).dueLost).toBe(true)
       expect(first(await b.do({ kind: 'search' })).status).toBe('early')
       await a.do({ ...of(lobby, 'ann'), kind: 'remind' })
-      await running.command('DEL', `rollcall:{${a.partition}}:due`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:due`)
       expect(first(await b.do({ kind: 'search' })).status).toBe('ok')
       await a.do({ kind: 'searched' })
       expect((await a.beat()).dueLost).toBe(true)
@@ -346,7 +340,7 @@ export function storeSuite(setup: Setup): void {
       const { a } = await cluster('a')
       await a.join(lobby, 'ann')
       await a.join(lobby, 'bob')
-      await running.command('HSET', `rollcall:{${a.partition}}:clock`, 'replid', 'of-another-server')
+      await redis.running.command('HSET', `rollcall:{${a.partition}}:clock`, 'replid', 'of-another-server')
       await a.beat()
       expect(await a.store.snapshot(lobby)).toMatchObject({ conclusive: false })
       expect((await a.store.snapshot(lobby)).settlesInMs).toBeGreaterThan(0)
@@ -362,10 +356,10 @@ export function storeSuite(setup: Setup): void {
       await a.suspend(lobby, 'ann', 20_000)
       const [clock, due, behind] = [`rollcall:{${a.partition}}:clock`, `rollcall:{${a.partition}}:due`, 3_600_000_000]
       // As if all had been written by a server that was an hour behind.
-      for (const field of ['now', 'time', 'hold', 'fresh', 'born']) await running.command('HINCRBY', clock, field, String(-behind))
-      const [member] = (await running.command('ZRANGE', due, '0', '-1')) as string[]
-      await running.command('ZINCRBY', due, String(-behind), member ?? '')
-      await running.command('HSET', clock, 'replid', 'of-another-server')
+      for (const field of ['now', 'time', 'hold', 'fresh', 'born']) await redis.running.command('HINCRBY', clock, field, String(-behind))
+      const [member] = (await redis.running.command('ZRANGE', due, '0', '-1')) as string[]
+      await redis.running.command('ZINCRBY', due, String(-behind), member ?? '')
+      await redis.running.command('HSET', clock, 'replid', 'of-another-server')
       const beat = await a.beat()
       expect(beat.clock).toBeGreaterThan(Date.now() * 1_000 - 60_000_000)
       const leftMs = ((beat.nextDue ?? 0) - beat.clock) / 1_000
@@ -379,7 +373,7 @@ export function storeSuite(setup: Setup): void {
       await a.join(lobby, 'ann')
       const look = { channels: [lobby], app: 'test', users: ['ann'], renew: false }
       expect((await a.store.audit(a.partition, look)).unlisted).toEqual([])
-      await running.command('DEL', `rollcall:{${a.partition}}:where:test:ann`)
+      await redis.running.command('DEL', `rollcall:{${a.partition}}:where:test:ann`)
       expect((await a.store.audit(a.partition, look)).unlisted).toEqual(['ann'])
       await a.do({ ...of(lobby, 'ann'), kind: 'assert', attach: 1, timeoutMs: 1_000 })
       expect(await a.store.channelsOf('test', 'ann')).toEqual([lobby])
@@ -390,15 +384,15 @@ export function storeSuite(setup: Setup): void {
       await a.join(lobby, 'ann')
       await a.join(lobby, 'bob')
       await a.suspend(lobby, 'bob', 60_000)
-      const keys = (await running.command('KEYS', '*')) as string[]
-      const staying = await Promise.all(keys.map(async (key) => ((await running.command('TTL', key)) === -1 ? [key] : [])))
+      const keys = (await redis.running.command('KEYS', '*')) as string[]
+      const staying = await Promise.all(keys.map(async (key) => ((await redis.running.command('TTL', key)) === -1 ? [key] : [])))
       expect(staying.flat()).toEqual(['rollcall:partitions'])
     })
 
     test('a node with another partition count refuses to run', async () => {
       await cluster('a')
-      await running.command('SET', 'rollcall:partitions', '7')
-      await expect(running.open(scope, 'b')).rejects.toThrow(/set up with 7/)
+      await redis.running.command('SET', 'rollcall:partitions', '7')
+      await expect(redis.running.open(scope, 'b')).rejects.toThrow(/set up with 7/)
     })
 
     test('a probe comes back behind everything that was published before it', async () => {
@@ -411,7 +405,7 @@ export function storeSuite(setup: Setup): void {
 
     test('scripts that the server forgot are sent again', async () => {
       const { a } = await cluster('a')
-      await running.command('SCRIPT', 'FLUSH')
+      await redis.running.command('SCRIPT', 'FLUSH')
       expect((await a.join(lobby, 'ann')).status).toBe('ok')
     })
   })

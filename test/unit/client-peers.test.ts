@@ -4,7 +4,7 @@ import { PeersApi, type PeersLink } from '../../src/client/peers-api.js'
 import { RollcallError } from '../../src/protocol/errors.js'
 import type { PeerChange, PeerState, PeerStatus } from '../../src/protocol/events.js'
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js'
-import { recordOfPeers } from '../../src/protocol/peers.js'
+import { recordOf } from '../../src/protocol/record.js'
 import { eventually } from '../support/wait.js'
 
 const state = (status: PeerStatus, lastSeen: number | null = null): PeerState => ({ status, lastSeen })
@@ -25,7 +25,7 @@ class FakeNode implements PeersLink {
     await Promise.resolve()
     const refusal = this.refusals.shift()
     if (refusal !== undefined) throw refusal
-    const reply = { ok: true, timestamp: 7, statuses: recordOfPeers((payload.userIds ?? []).map((userId) => [userId, this.users.get(userId) ?? state('OFFLINE')])) }
+    const reply = { ok: true, timestamp: 7, statuses: recordOf((payload.userIds ?? []).map((userId) => [userId, this.users.get(userId) ?? state('OFFLINE')])) }
     this.onAnswered()
     return reply as never
   }

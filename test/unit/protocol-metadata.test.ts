@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { RollcallError } from '../../src/protocol/errors.js'
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js'
-import { ANY_REVISION, recordOfMetadata } from '../../src/protocol/metadata.js'
+import { ANY_REVISION } from '../../src/protocol/metadata.js'
 import { parseGetMetadata, parseRemoveMetadata, parseWriteMetadata } from '../../src/protocol/parse.js'
+import { recordOf } from '../../src/protocol/record.js'
 
 function codeOf(parse: () => unknown): string {
   try {
@@ -131,7 +132,7 @@ describe('items', () => {
 
 test('a record of metadata has no prototype, so every key is a key', () => {
   const detail = { value: 'x', revision: 1, updated: 1, authorUid: 'a' }
-  const record = recordOfMetadata([['__proto__', detail], ['constructor', detail]])
+  const record = recordOf([['__proto__', detail], ['constructor', detail]])
   expect(Object.keys(record)).toEqual(['__proto__', 'constructor'])
   expect(Object.getPrototypeOf(record)).toBeNull()
 })

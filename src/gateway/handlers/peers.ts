@@ -1,6 +1,6 @@
 import type { UserStatus } from '../../presence/status.js'
 import { parseQueryPeers, parseSubscribePeers, parseUnsubscribePeers } from '../../protocol/parse.js'
-import { recordOfPeers } from '../../protocol/peers.js'
+import { recordOf } from '../../protocol/record.js'
 import type { Handler } from '../requests.js'
 import { inLine, type HandlerContext } from './context.js'
 
@@ -18,7 +18,7 @@ export function subscribePeers({ peers, limits }: HandlerContext): Handler {
       const { userIds } = parseSubscribePeers(payload, limits)
       await inLine(connection, LINE, async () => {
         await peers.subscribe(connection, userIds, limits.peersPerClient)
-        respond({ statuses: recordOfPeers(userIds.map((userId) => [userId, peers.status(userId)])) })
+        respond({ statuses: recordOf(userIds.map((userId) => [userId, peers.status(userId)])) })
       })
     },
   }
@@ -45,7 +45,7 @@ export function queryPeers({ presence, limits }: HandlerContext): Handler {
     async handle(_connection, payload, respond) {
       const { userIds } = parseQueryPeers(payload, limits)
       const statuses = await presence.statuses(userIds)
-      respond({ statuses: recordOfPeers(userIds.map((userId, i): [string, UserStatus] => [userId, statuses[i] ?? { status: 'OFFLINE', lastSeen: null }])) })
+      respond({ statuses: recordOf(userIds.map((userId, i): [string, UserStatus] => [userId, statuses[i] ?? { status: 'OFFLINE', lastSeen: null }])) })
     },
   }
 }

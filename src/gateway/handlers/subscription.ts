@@ -131,8 +131,7 @@ async function joined({ presence }: HandlerContext, connection: Connection, requ
 }
 
 function isMember({ session }: Connection, { channelName, channelType }: ChannelRef): boolean {
-  for (const { name, type } of session.channels) if (name === channelName && type === channelType) return true
-  return false
+  return session.channels.some(({ name, type }) => name === channelName && type === channelType)
 }
 
 function ref({ channelName, channelType }: Subscribe): ChannelRef {

@@ -133,13 +133,16 @@ local function replacedBy(ch, how, session, info)
     if entry then
       if tag ~= '' and tagOf(u.states or '') == tag then gone[#gone + 1] = id
       else
-        others[#others + 1] = {id = id, rank = (alive(entry) and 2 ^ 53 or 0) + entry.attach}
+        others[#others + 1] = {id = id, alive = alive(entry), attach = entry.attach}
         if alive(entry) then connected = connected + 1 end
       end
     end
   end
   if connected >= limit and policy ~= 'replace' then return false end
-  table.sort(others, function(a, b) return a.rank < b.rank end)
+  table.sort(others, function(a, b)
+    if a.alive ~= b.alive then return b.alive end
+    return a.attach < b.attach
+  end)
   for i = 1, #others - limit + 1 do gone[#gone + 1] = others[i].id end
   return gone
 end
@@ -187,7 +190,7 @@ local function membership(op) return op.channel .. NUL .. op.user .. NUL .. op.s
 -- The clock counts what is due: a heartbeat that finds less knows that the list was lost.
 local function notDue(op) dues = dues - redis.call('ZREM', dueKey, membership(op)) end
 local function letGo(op, entry) -- whoever vouched for it does so no more
-  if entry.holder == DUE or entry.holder == LEAVING then notDue(op)
+  if not alive(entry) then notDue(op)
   elseif owned[entry.holder] then redis.call('SREM', owned[entry.holder], membership(op)) end
 end
 local function makeDue(op, entry, deadline, holder)
@@ -228,7 +231,7 @@ local function drop(ch, op, entry, kind) -- a session ends; the last one takes t
   ch.ended = change(ch, kind, op)
 end
 local CODES = {leave = '1', timeout = '2', replaced = '3', evict = '4'}
-local function turn(ch, op, info, why, reason) -- after an op on a USER channel: did its user come, go, lose or regain the connection?
+local function turn(ch, op, info) -- after an op on a USER channel: did its user come, go, lose or regain the connection?
   local was = ch.standing
   ch.standing = standing(ch)
   if ch.standing == was then return end
@@ -237,7 +240,7 @@ local function turn(ch, op, info, why, reason) -- after an op on a USER channel:
   statuses[#statuses + 1] = table.concat({text(statusVersion), op.channel, text(ch.standing), ch.standing == OFFLINE and text(math.floor(time / 1000)) or ''}, NUL)
   if isRepair(ch, op) then return end
   if was == OFFLINE then tell(ch, statusVersion, 'online', op.channel, op.session, op.u.states)
-  elseif ch.standing == OFFLINE then tell(ch, statusVersion, 'offline', op.channel, op.session, info, CODES[why or op.kind], reason) end
+  elseif ch.standing == OFFLINE then tell(ch, statusVersion, 'offline', op.channel, op.session, info, CODES[op.why or op.kind], op.kind == 'evict' and op.states or '') end
 end
 local function remove(ch, op, session, why, reason) -- another session of the user, for good
   local u = ch.users[session]
@@ -267,7 +270,7 @@ local function enter(ch, op)
       tell(ch, tick(), 'offline', op.channel, session, info, CODES.replaced)
     end
   end
-  local superseded = entry and entry.holder ~= DUE and entry.holder ~= LEAVING and entry.holder or nil
+  local superseded = entry and alive(entry) and entry.holder or nil
   local attach = op.attach or math.max(tick(), entry and entry.attach + 1 or 0)
   if entry then letGo(op, entry) else u.count = u.count + 1 end
   u.sessions[op.session] = {attach = attach, timeout = op.timeout, holder = node}
@@ -367,7 +370,7 @@ end
 function act.remind(ch, op) -- its deadline was lost, so it gets another
   local entry = op.entry
   if not entry then return result('missing', ch) end
-  local due = entry.holder == DUE or entry.holder == LEAVING
+  local due = not alive(entry)
   if due and redis.call('ZSCORE', dueKey, membership(op)) or not due and redis.call('ZSCORE', leasesKey, entry.holder) then return result('same', ch) end
   makeDue(op, entry, now + entry.timeout, due and entry.holder or DUE)
   op.u.dirty = true
@@ -450,7 +453,7 @@ for i = at, #ARGV, OP do
     end
     local info = ch and op.u.states
     reply[#reply + 1] = act[op.kind](ch, op)
-    if ch and ch.seen then turn(ch, op, info, op.why, op.kind == 'evict' and op.states or '') end
+    if ch and ch.seen then turn(ch, op, info) end
   end
 end
 
