@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 
 import {
-  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, LOGIN_MODES, milliseconds, notYet, oneOf, redisUrl, shownHostPort, text, transports, trustProxy,
+  corsOrigins, flag, hiddenText, hostPorts, limits, LOG_LEVELS, LOGIN_MODES, milliseconds, oneOf, redisUrl, shownHostPort, text, transports, trustProxy,
   webhookSecret, webhookUrls, whole, type Field, type HostPort,
 } from './config/fields.js'
 import { ENVIRONMENT, type EnvironmentOption, type LoginMode, type LogLevel, type NodeOptions, type Transport, type TrustProxy } from './config/options.js'
@@ -46,6 +46,8 @@ export interface Config {
   readonly webhookUrls: readonly string[]
   readonly webhookSecret: string | null
   readonly webhookAllowPrivate: boolean
+  /** Friends are not told of users who are gone. */
+  readonly offlineBlock: boolean
   readonly corsOrigins: '*' | readonly string[]
   readonly trustProxy: TrustProxy
   readonly logLevel: LogLevel
@@ -91,7 +93,7 @@ const FIELDS = {
   webhookUrls,
   webhookSecret,
   webhookAllowPrivate: flag(),
-  offlineBlock: notYet('offline blocking is', false),
+  offlineBlock: flag(),
   corsOrigins,
   trustProxy,
   logLevel: oneOf(LOG_LEVELS),
@@ -100,6 +102,9 @@ const FIELDS = {
 
 type OptionName = keyof typeof FIELDS
 type Parsed = { readonly [Name in OptionName]?: z.output<(typeof FIELDS)[Name]['schema']> | undefined }
+
+/** Names of other systems for options of ours (`001.9`). */
+const ALIASES: ReadonlyMap<string, OptionName> = new Map([['presence.offline.block', 'offlineBlock'], ['presence_offline_block', 'offlineBlock']])
 
 /** Options that are no values: they are handed to the parts that use them and not checked here. */
 const OBJECTS: readonly string[] = ['server', 'shareMetrics', 'receivers'] satisfies readonly (keyof NodeOptions)[]
@@ -127,7 +132,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 export function resolveConfig(options: NodeOptions = {}): Config {
   const values: Record<string, unknown> = {}
   const problems: string[] = []
-  for (const [option, value] of Object.entries(options)) {
+  for (const [name, value] of Object.entries(options)) {
+    const option = ALIASES.get(name) ?? name
     if (Object.hasOwn(FIELDS, option)) values[option] = value
     else if (!OBJECTS.includes(option)) problems.push(`${option} is not an option${didYouMean(option, [...Object.keys(FIELDS), ...OBJECTS])}`)
   }
@@ -223,6 +229,7 @@ function complete(given: Parsed): Config {
     webhookUrls: Object.freeze(given.webhookUrls ?? []),
     webhookSecret: given.webhookSecret ?? null,
     webhookAllowPrivate: given.webhookAllowPrivate ?? false,
+    offlineBlock: given.offlineBlock ?? false,
     corsOrigins: Object.freeze(given.corsOrigins ?? (development ? '*' : [])),
     trustProxy: Object.freeze(given.trustProxy ?? false),
     logLevel: given.logLevel ?? 'info',

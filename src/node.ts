@@ -5,6 +5,7 @@ import { createAuth } from './auth/index.js'
 import { resolveConfig, type Config, type NodeOptions } from './config.js'
 import { Auditor } from './feeds/auditor.js'
 import { ChannelFeeds } from './feeds/channel-feeds.js'
+import { Mail } from './feeds/mail.js'
 import { PeerStatuses } from './feeds/peer-statuses.js'
 import { clusterAdapter, createGateway, Takeovers, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
@@ -83,7 +84,8 @@ export function createNode(options: NodeOptions = {}): Node {
     log,
   )
   const metadata = new UserMetadata(store.metadata, config.appId, config.limits)
-  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log)
+  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log, () => Promise.resolve())
+  const mail = new Mail(store, config.appId)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
   const peers = new PeerStatuses(presence, config.heartbeatMs, metrics, log)
   const webhooks = new Webhooks({ store, config, receivers: options.receivers ?? [], nodeId, metrics, log })
@@ -141,6 +143,7 @@ export function createNode(options: NodeOptions = {}): Node {
     await gateway.close()
     feeds.close()
     peers.close()
+    mail.close()
     if (options.server === undefined && server.listening) await closeServer(server)
     await store.close()
   }
@@ -158,8 +161,10 @@ export function createNode(options: NodeOptions = {}): Node {
       await store.open()
       gateway.io.adapter(clusterAdapter(adapter, config.appId))
       webhooks.keep()
+      if (config.offlineBlock) store.blockFarewells()
       await presence.start()
       await webhooks.start()
+      await mail.start()
       auditor.start()
       gateway.start()
       if (options.server === undefined) await listenOn(server, config)

@@ -44,16 +44,6 @@ export function oneOf<T extends string>(values: readonly [T, ...T[]]): Field<T> 
   return { schema: z.enum(values), allowed: `one of ${values.join(', ')}` }
 }
 
-/** A part of the interface that this version does not have: anything but the value that means "off" is refused. */
-export function notYet(what: string, off?: false): Field<undefined> {
-  const isOff = (value: unknown): boolean => value === undefined || (off === false && toBoolean(value) === false)
-  return {
-    schema: z.unknown().refine(isOff).transform(() => undefined),
-    allowed: `left unset${off === false ? ' or false' : ''}: ${what} not available in this version yet`,
-    hidden: true,
-  }
-}
-
 export const transports: Field<readonly Transport[]> = {
   schema: z.preprocess(toList, z.array(z.enum(['polling', 'websocket'])).min(1).refine((list) => new Set(list).size === list.length)),
   allowed: 'polling, websocket or both, each named once',

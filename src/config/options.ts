@@ -88,6 +88,11 @@ export interface NodeOptions {
   webhookSecret?: string | undefined
   /** Lets receivers have addresses of this machine or of a private network. @default false */
   webhookAllowPrivate?: boolean | undefined
+  /** Friends are not told of users who are gone. @default false */
+  offlineBlock?: boolean | undefined
+  /** The same by the name that it has elsewhere (`001.9`). */
+  'presence.offline.block'?: boolean | undefined
+  presence_offline_block?: boolean | undefined
   /** Origins that browsers may come from, or `['*']`. @default any in development mode, else only the node's own */
   corsOrigins?: readonly string[] | undefined
   /** @default false */

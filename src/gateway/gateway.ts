@@ -1,3 +1,4 @@
+import type { Waiting } from '../presence/types.js'
 import type { ReadyEvent } from '../protocol/events.js'
 import type { Config } from '../config.js'
 import type { Connection } from './connection.js'
@@ -12,6 +13,7 @@ import { createDirectOutlet, createOutlet } from './outlet.js'
 import { Requests } from './requests.js'
 import { createServer, trackUpgrades } from './server.js'
 import type { GatewayDeps, GatewayServer } from './types.js'
+import { Users } from './users.js'
 import type { Outlet } from './watchers.js'
 
 export interface Gateway {
@@ -33,6 +35,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const io = createServer(deps, () => accepting)
   const cutUpgrades = trackUpgrades(deps.server, io)
   const connections = new Connections()
+  const users = new Users()
   const { flushMs, announceMax, intervalMs, limits } = config
   const fanout = new Fanout({ outlet: outletOf(io, deps), flushMs, announceMax, intervalMs, backlogBytes: limits.backlogBytes, metrics })
   const peers = new PeerFanout({
@@ -45,11 +48,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
   })
   const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, peers, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
 
-  const onConnected = (connection: Connection): void => {
+  const onConnected = (connection: Connection, waiting: Waiting): void => {
     const { socket } = connection
     socket.on('disconnect', (reason) => {
       const logout = reason === 'client namespace disconnect'
       connections.remove(connection, connection.end(logout ? 'logout' : 'lost'))
+      users.remove(connection)
       // Client libraries end the transport too. One that nobody is logged in on may not stay.
       if (logout) socket.conn.close()
     })
@@ -58,9 +62,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     })
     socket.emit('ready', readyEvent(connection, presence.nodeId, config))
     connection.armClock()
+    if (connection.alive) users.add(connection, waiting)
   }
 
-  installLogin(io, { config, auth, presence, metrics, log, connections, connection: { presence, feeds, fanout, peers, metrics }, accepting: () => accepting }, onConnected)
+  installLogin(io, { config, auth, presence, metrics, log, connections, users, connection: { presence, feeds, fanout, peers, metrics }, accepting: () => accepting }, onConnected)
   feeds.listen(fanout)
   presence.onService((inService) => fanout.onService(inService))
   metrics.onCollect(() => {

@@ -1,25 +1,35 @@
+import type { Grant } from '../auth/index.js'
 import type { EndReason } from '../presence/service.js'
+import type { Waiting } from '../presence/types.js'
 import { RollcallError, type ErrorBody } from '../protocol/errors.js'
 import { parseHandshake } from '../protocol/parse.js'
+import type { HandshakeAuth } from '../protocol/requests.js'
 import { Connection, type ConnectionDeps, type Ending } from './connection.js'
 import type { Connections } from './connections.js'
 import { refusalOf } from './refusal.js'
 import { sourceAddress } from './source-address.js'
+import { both, type Arrival, type Users } from './users.js'
 import type { GatewayDeps, GatewayServer, GatewaySocket } from './types.js'
 
 export interface LoginDeps extends Pick<GatewayDeps, 'config' | 'auth' | 'presence' | 'metrics' | 'log'> {
   readonly connections: Connections
+  readonly users: Users
   readonly connection: ConnectionDeps
   /** Whether this node takes new sessions. */
   readonly accepting: () => boolean
 }
 
+interface Opened {
+  readonly connection: Connection
+  readonly arrival: Arrival
+}
+
 /**
  * The way in: whoever passes has an open session, whoever does not gets a `connect_error` whose `data` says why.
- * `onConnected` is called when the client has been told that it is in.
+ * `onConnected` is called when the client has been told that it is in, with what may wait for the user.
  */
-export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (connection: Connection) => void): void {
-  const opened = new WeakMap<GatewaySocket, Connection>()
+export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (connection: Connection, waiting: Waiting) => void): void {
+  const opened = new WeakMap<GatewaySocket, Opened>()
   const addressOf = sourceAddress(deps.config.trustProxy)
   // One transport logs in once at a time: nothing stops a client from asking again before it has been answered.
   const underWay = new WeakSet<GatewaySocket['conn']>()
@@ -32,9 +42,9 @@ export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (c
     }
     underWay.add(conn)
     login(socket, deps, addressOf(socket.request)).then(
-      (connection) => {
+      (it) => {
         underWay.delete(conn)
-        opened.set(socket, connection)
+        opened.set(socket, it)
         next()
       },
       (error: unknown) => {
@@ -47,20 +57,34 @@ export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (c
   })
 
   io.on('connection', (socket) => {
-    const connection = opened.get(socket)
+    const it = opened.get(socket)
+    opened.delete(socket)
     // Its session may have ended between the two steps.
-    if (connection?.alive === true) onConnected(connection)
+    if (it?.connection.alive === true) onConnected(it.connection, both(it.connection.session.waiting, it.arrival.waiting))
     else socket.disconnect(true)
+    it?.arrival.end()
   })
 }
 
-async function login(socket: GatewaySocket, deps: LoginDeps, sourceIP: string): Promise<Connection> {
-  const { config, auth, presence, connections } = deps
+async function login(socket: GatewaySocket, deps: LoginDeps, sourceIP: string): Promise<Opened> {
+  const { config, auth, users } = deps
   if (!deps.accepting()) throw turnedAway()
   const request = parseHandshake(socket.handshake.auth, config.limits)
   if (request.appId !== config.appId) throw new RollcallError('INVALID_APP_ID', 'this is another app')
   const grant = await auth.verify(request.token, { userId: request.userId }, true)
+  const arrival = users.expect(request.userId)
+  try {
+    const connection = await openSession(socket, { ...request, sourceIP }, grant, deps)
+    socket.conn.once('close', () => arrival.end())
+    return { connection, arrival }
+  } catch (error) {
+    arrival.end()
+    throw error
+  }
+}
 
+async function openSession(socket: GatewaySocket, request: HandshakeAuth & { readonly sourceIP: string }, grant: Grant, deps: LoginDeps): Promise<Connection> {
+  const { config, presence, connections } = deps
   // Presence may end the session before it has even told us that it is open.
   let connection: Connection | null = null
   let endedEarly: EndReason | null = null
@@ -80,7 +104,7 @@ async function login(socket: GatewaySocket, deps: LoginDeps, sourceIP: string): 
     ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
     ...(request.attach === undefined ? {} : { attach: request.attach }),
     ...(request.tag === undefined ? {} : { tag: request.tag }),
-    sourceIP,
+    sourceIP: request.sourceIP,
     wanted: () => socket.conn.readyState === 'open',
   })
   const opened = (connection = new Connection(socket, session, grant, deps.connection))

@@ -1,6 +1,6 @@
 import { RollcallError } from '../protocol/errors.js'
 import type { EndReason, Session } from './service.js'
-import type { Attach, Channel } from './types.js'
+import type { Attach, Channel, Waiting } from './types.js'
 
 /** A session on this node, with what the domain needs of it. */
 export class LocalSession implements Session {
@@ -16,6 +16,7 @@ export class LocalSession implements Session {
     readonly attach: Attach,
     readonly resumed: boolean,
     readonly timeoutMs: number,
+    readonly waiting: Waiting,
     /** The USER channel that the session is a member of. */
     readonly home: Channel,
     readonly onEnd: (reason: EndReason, why: string) => void,

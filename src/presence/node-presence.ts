@@ -14,9 +14,10 @@ import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { UserStatus } from './status.js'
 import { statusesOf } from './statuses.js'
 import type { PresenceStore } from './store.js'
-import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type StateChange } from './types.js'
+import { channelId, userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type StateChange, type Waiting } from './types.js'
 
 const NOTHING_UNDER_WAY = Promise.resolve()
+const NOTHING_WAITS: Waiting = { messages: false, invitations: false }
 
 /** The domain of one node: sessions, memberships and the partitions' lanes. */
 export class NodePresence implements Presence {
@@ -115,7 +116,7 @@ export class NodePresence implements Presence {
     if (result.status === 'gone') throw removed(parseRemoval(result.reason ?? ''))
     this.#tellRemoved(userId, result, REPLACED)
     if (result.attach === undefined) throw new RollcallError('INTERNAL', 'a login got no attach number')
-    const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, home, request.onEnd)
+    const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, result.waiting ?? NOTHING_WAITS, home, request.onEnd)
     const key = sessionKey(userId, id)
     const older = this.#sessions.get(key)
     if (older !== undefined && older.attach > session.attach) throw superseded()
@@ -387,6 +388,7 @@ export class NodePresence implements Presence {
     try {
       const result = await this.#lane(op.channel).submit(op, submission)
       if (result.version > 0) this.#acknowledged.add(channelId(op.channel), result.version)
+      if (result.farewell === true) this.hooks.onDeadline(this.store.partitionOf(op.channel), 0)
       return result
     } catch (error) {
       throw asRollcallError(error)

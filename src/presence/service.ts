@@ -1,7 +1,7 @@
 import type { ChannelRef, States } from '../protocol/channel.js'
 import type { StatesChanged } from './state-writer.js'
 import type { UserStatus } from './status.js'
-import type { Attach, Channel, MemberRecord, StateChange } from './types.js'
+import type { Attach, Channel, MemberRecord, StateChange, Waiting } from './types.js'
 
 /** Why a session of this node is over without the client having asked for it. The gateway drops its socket. */
 export type EndReason =
@@ -45,6 +45,8 @@ export interface Session {
   /** Whether the cluster still knew the session when this connection came. */
   readonly resumed: boolean
   readonly timeoutMs: number
+  /** What waits for the user: for sure what was there when the session was opened. */
+  readonly waiting: Waiting
   /** The channels that it is a member of on this node. */
   readonly channels: readonly Channel[]
 }

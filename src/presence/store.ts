@@ -1,5 +1,5 @@
 import type { StatusEvent, StatusReading } from './status.js'
-import type { Beat, BeatReply, Channel, ChannelEvent, ChannelSnapshot, CommitReply, AuditRow, MemberRecord, Membership, Op, SessionEntry } from './types.js'
+import type { Beat, BeatReply, Channel, ChannelEvent, ChannelSnapshot, CommitReply, AuditRow, MemberRecord, Membership, Op, SessionEntry, Timer } from './types.js'
 
 /** One ordered batch of one partition, applied whole or refused whole. */
 export interface Batch {
@@ -32,7 +32,9 @@ export interface DueCandidates {
   readonly due: readonly Membership[]
   /** Nodes whose lease end is at or before it. */
   readonly leases: readonly string[]
-  /** The first later deadline of a membership, up to `soon`, or null. */
+  /** Timers whose time is at or before it. */
+  readonly timers: readonly Timer[]
+  /** The first later deadline of a membership or a timer, up to `soon`, or null. */
   readonly next: number | null
 }
 
@@ -91,6 +93,8 @@ export interface PresenceStore {
    */
   unvouched(partition: number): AsyncIterable<readonly Membership[]>
   dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates>
+  /** Puts a timer off, to keep others from doing the same meanwhile; false when it is not as it was any more. `null`: it is done, and taken away. */
+  moveTimer(partition: number, timer: Timer, at: number | null): Promise<boolean>
   /**
    * Looks at channels of one partition, and at the lists of channels there of some of their members, in one call. With
    * `renew`, the lifetime of all these keys is renewed too.

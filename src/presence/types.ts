@@ -96,6 +96,12 @@ export interface Removed {
   readonly attach: Attach
 }
 
+/** What may wait for a user who logs in. */
+export interface Waiting {
+  readonly messages: boolean
+  readonly invitations: boolean
+}
+
 const GROWING: ReadonlySet<Op['kind']> = new Set<Op['kind']>(['join', 'assert', 'placeholder', 'state', 'remind'])
 
 /** Ops that need no memory; a batch is cut where the kind changes, so that they work under `maxmemory`. */
@@ -136,6 +142,10 @@ export interface OpResult {
   readonly superseded?: string
   /** Of a login, and of `evict`: the sessions that it ended. */
   readonly removed?: readonly Removed[]
+  /** Of a login: what may wait for the user; absent where nothing does. */
+  readonly waiting?: Waiting
+  /** A user's last session has ended: there is a timer for telling the friends. */
+  readonly farewell?: true
   readonly reason?: string
 }
 
@@ -151,6 +161,18 @@ export type BatchRefusal =
 export type CommitReply =
   | { readonly outcome: 'done'; readonly clock: number; readonly results: readonly OpResult[] }
   | { readonly outcome: 'refused'; readonly why: BatchRefusal }
+
+/** Something to be done at a time of the partition's clock. It stays until whoever does it has taken it away (`Timers`). */
+export interface Timer {
+  /** What is to be done: to tell the friends of a user who is gone, or to end an invitation. */
+  readonly kind: 'farewell' | 'invitation'
+  /** The USER channel of whoever is gone, or was invited. */
+  readonly channel: Channel
+  /** The version of the status, or the invitation. */
+  readonly id: string
+  /** On the partition's clock, in microseconds. */
+  readonly at: number
+}
 
 /** A node's sign of life in one partition. */
 export interface Beat {
@@ -178,7 +200,7 @@ export interface BeatReply {
   readonly time: number
   /** No sweep acts before this clock. */
   readonly holdUntil: number
-  /** The first deadline, or null. */
+  /** The first deadline, of a membership or a timer, or null. */
   readonly nextDue: number | null
   /** The first lease end of another node (0: one is being swept), or null. */
   readonly nextLeaseEnd: number | null

@@ -32,6 +32,32 @@ export interface Limits {
   readonly metadataValueBytes: number
   /** Bytes of all keys and values of a user's metadata, in UTF-8. */
   readonly metadataBytes: number
+  /** Users whom a user may have in the roster, friends and blocked ones together. */
+  readonly rosterEntries: number
+  /** Bytes of what somebody says who asks for a friendship, in UTF-8. */
+  readonly rosterMessageBytes: number
+  /** Bytes of a status that is told to others, as JSON. */
+  readonly statusBytes: number
+  /** Users whom one request tells a status. */
+  readonly statusRecipients: number
+  /** Bytes of a message's text, in UTF-8. */
+  readonly messageTextBytes: number
+  /** Messages that a session may send a second. */
+  readonly messagesPerSecond: number
+  /** Milliseconds for which the sender of a message waits for an acknowledgement. */
+  readonly messageWaitMs: number
+  /** Messages that wait for one user; of more, the oldest are dropped. */
+  readonly offlineMessages: number
+  /** Seconds for which a message waits for a user who is not there. */
+  readonly offlineMessageS: number
+  /** Bytes of what an invitation says, and of the answer to one, in UTF-8. */
+  readonly invitationBytes: number
+  /** Open invitations that one user may have. */
+  readonly invitations: number
+  /** Milliseconds in which an invitation has to reach its callee. */
+  readonly invitationReceiptMs: number
+  /** Milliseconds in which it has to be answered after that. */
+  readonly invitationAnswerMs: number
   /** Bytes of one Socket.IO message. */
   readonly messageBytes: number
   /** Bytes that may wait for one slow client before it is skipped until it has drained. */
@@ -61,6 +87,19 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   metadataKeyBytes: 32,
   metadataValueBytes: 16_384,
   metadataBytes: 16_384,
+  rosterEntries: 5_000,
+  rosterMessageBytes: 1_024,
+  statusBytes: 16_384,
+  statusRecipients: 512,
+  messageTextBytes: 32_768,
+  messagesPerSecond: 60,
+  messageWaitMs: 5_000,
+  offlineMessages: 200,
+  offlineMessageS: 604_800,
+  invitationBytes: 8_192,
+  invitations: 100,
+  invitationReceiptMs: 30_000,
+  invitationAnswerMs: 60_000,
   messageBytes: 1_048_576,
   backlogBytes: 1_048_576,
   outboxEntries: 100_000,

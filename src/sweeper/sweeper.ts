@@ -2,7 +2,7 @@ import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
 import type { Lane } from '../presence/lane.js'
 import type { PresenceStore } from '../presence/store.js'
-import type { BeatReply, Membership, Op } from '../presence/types.js'
+import type { BeatReply, Membership, Op, Timer } from '../presence/types.js'
 
 /** Memberships that one pass ends at most. */
 const PASS_MAX = 200
@@ -29,6 +29,8 @@ export class Sweeper {
     private readonly heartbeatMs: number,
     private readonly metrics: Metrics,
     private readonly log: Logger,
+    /** Does what a timer stands for, and takes it away. What it leaves is tried again with the next heartbeat. */
+    private readonly ring: (lane: Lane, timer: Timer) => Promise<void>,
   ) {}
 
   /** After a heartbeat: is something due before the next one? */
@@ -112,17 +114,27 @@ export class Sweeper {
     for (;;) {
       if (this.#closed) return null
       const soon = lane.clockNow + this.heartbeatMs * 1000
-      const { due, leases, next } = await this.store.dueCandidates(lane.partition, lane.clockNow + SLACK_MS * 1000, soon, PASS_MAX)
+      const { due, timers, leases, next } = await this.store.dueCandidates(lane.partition, lane.clockNow + SLACK_MS * 1000, soon, PASS_MAX)
       for (const node of leases) if (node !== this.node) await this.#endLease(lane, node)
       const results = await Promise.all(due.map((membership) => lane.submit({ ...membership, kind: 'expire' })))
       const ended = results.filter((result) => result.status === 'ok').length
       this.metrics.swept.inc(ended)
+      await Promise.all(timers.map((timer) => this.#rings(lane, timer)))
+      if (results.some(({ farewell }) => farewell === true)) continue
       if (ended === 0 || due.length < PASS_MAX) {
         // Refused: the script's clock was a little behind this node's estimate, or nothing ends just now.
         const early = results.some((result) => result.status === 'early') ? Math.max(lane.holdUntil, lane.clockNow + RETRY_MS * 1000) : Infinity
         const then = Math.min(early, next ?? Infinity)
         return then === Infinity ? null : (then - lane.clockNow) / 1000 + SLACK_MS
       }
+    }
+  }
+
+  async #rings(lane: Lane, timer: Timer): Promise<void> {
+    try {
+      await this.ring(lane, timer)
+    } catch (error) {
+      this.log.debug({ err: error, partition: lane.partition, kind: timer.kind }, 'timer')
     }
   }
 

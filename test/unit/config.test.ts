@@ -122,7 +122,7 @@ describe('loadConfig', () => {
     ['ROLLCALL_WEBHOOK_SECRET', `whsec_${'A'.repeat(88)}`, '24 to 64'],
     ['ROLLCALL_WEBHOOK_SECRET', `whsec_${'A'.repeat(33)}`, '24 to 64'],
     ['ROLLCALL_WEBHOOK_ALLOW_PRIVATE', 'maybe', 'true or false'],
-    ['ROLLCALL_OFFLINE_BLOCK', 'true', 'not available in this version yet'],
+    ['ROLLCALL_OFFLINE_BLOCK', 'maybe', 'true or false'],
     ['ROLLCALL_PARTITIONS', '0', 'from 1 to 1,024'],
     ['ROLLCALL_LIMITS', '{', 'a JSON object'],
     ['ROLLCALL_LIMITS', '{"pagesize": 10}', 'pageSize'],
@@ -213,11 +213,19 @@ describe('resolveConfig', () => {
     })
   })
 
-  test('unknown options, and those not available yet, are refused', () => {
+  test('unknown options are refused', () => {
     expect(problemsOf(() => resolveConfig({ heartbeat: 100 } as NodeOptions))).toEqual(['heartbeat is not an option; did you mean heartbeatMs?'])
-    expect(problemsOf(() => resolveConfig({ offlineBlock: true } as NodeOptions)).join()).toMatch(/offlineBlock must be left unset or false: .* not available/)
     expect(problemsOf(() => resolveConfig({ nodeEnv: 'production' })).join()).toMatch(/secret must be set with nodeEnv=production/)
   })
+})
+
+test('001.9 no word of who is gone: under the names that the option has elsewhere too', () => {
+  expect(resolveConfig().offlineBlock).toBe(false)
+  expect(resolveConfig({ offlineBlock: true }).offlineBlock).toBe(true)
+  expect(resolveConfig({ 'presence.offline.block': true }).offlineBlock).toBe(true)
+  expect(resolveConfig({ presence_offline_block: true }).offlineBlock).toBe(true)
+  expect(loadConfig({ ROLLCALL_OFFLINE_BLOCK: 'true' }).offlineBlock).toBe(true)
+  expect(problemsOf(() => resolveConfig({ 'presence.offline.block': 'sometimes' as never }))).toEqual(['offlineBlock must be true or false; it is "sometimes"'])
 })
 
 describe('where Redis is', () => {

@@ -1,4 +1,5 @@
 import type { States } from '../../protocol/channel.js'
+import type { Post, PostKind } from '../../presence/post.js'
 import type { PeerStatus, StatusChange, StatusEvent, UserStatus } from '../../presence/status.js'
 import { channelId, parseChannelId, type ChannelEvent, type MemberRecord, type Op, type OpResult, type Removed, type SessionEntry } from '../../presence/types.js'
 import { recordOfStates, type Change } from '../../replica/replica.js'
@@ -88,7 +89,7 @@ export function encodeOps(keys: Keys, ops: readonly Op[], owners: readonly strin
     const channel = channelId(op.channel)
     const index = declare(keys.members(channel), keys.sessions(channel), keys.events(channel))
     const { app, type, name } = op.channel
-    const where = type === 'USER' ? -declare(keys.seen(app, name), keys.gone(app, name)) : declare(keys.where(app, op.userId))
+    const where = type === 'USER' ? -declare(...keysOfUser(keys, app, name)) : declare(keys.where(app, op.userId))
     const known = 'known' in op ? op.known : undefined
     args.push(
       op.kind,
@@ -106,6 +107,10 @@ export function encodeOps(keys: Keys, ops: readonly Op[], owners: readonly strin
     )
   }
   return { keys: named, args }
+}
+
+function keysOfUser(keys: Keys, app: string, userId: string): [string, ...string[]] {
+  return [keys.seen(app, userId), keys.gone(app, userId), keys.inbox(app, userId), keys.invitations(app, userId), keys.roster(app, userId)]
 }
 
 /** What stands where states do. */
@@ -132,7 +137,7 @@ const STATUSES = new Set<string>(['ok', 'same', 'stale', 'missing', 'conflict', 
 
 /** One result of `commit.lua`. */
 export function decodeResult(reply: unknown): OpResult {
-  const [status, version, attach, superseded, channelLife, more, revision, joined, states] = listOf(reply, 'commit')
+  const [status, version, attach, superseded, channelLife, more, revision, joined, states, marks] = listOf(reply, 'commit')
   if (typeof status !== 'string' || !STATUSES.has(status)) throw new ReplyShapeError('commit', reply)
   return {
     status: status as OpResult['status'],
@@ -141,10 +146,15 @@ export function decodeResult(reply: unknown): OpResult {
     ...(attach === '' || attach === undefined ? {} : { attach: numberOf(attach, 'commit') }),
     ...(superseded === '' || superseded === undefined ? {} : { superseded: textOf(superseded, 'commit') }),
     ...(status === 'gone' ? { reason: textOf(more, 'commit') } : more === '' || more === undefined ? {} : { removed: decodeRemoved(textOf(more, 'commit')) }),
-    ...(revision === undefined
+    ...(revision === undefined || revision === ''
       ? {}
       : { member: { revision: numberOf(revision, 'commit'), joinedAt: numberOf(joined, 'commit'), states: decodeStates(textOf(states, 'commit')) } }),
+    ...(marks === undefined ? {} : decodeMarks(textOf(marks, 'commit'))),
   }
+}
+
+function decodeMarks(marks: string): Pick<OpResult, 'waiting' | 'farewell'> {
+  return marks === 'f' ? { farewell: true } : { waiting: { messages: marks.includes('m'), invitations: marks.includes('i') } }
 }
 
 /** `node,session,attach;…` */
@@ -206,4 +216,14 @@ export function decodeEvent(message: string): ChannelEvent {
     }
   }
   return { life, channelLife, previous: numberOf(previous, 'event'), changes }
+}
+
+const POST_KINDS: ReadonlySet<string> = new Set<PostKind>(['status', 'roster', 'message', 'received', 'invitation'])
+
+/** Post as scripts publish it: fields joined by NUL: kind, app, count of users, the users, and then what it says. */
+export function decodePost(message: string): Post {
+  const [kind = '', app = '', count, ...rest] = message.split('\0')
+  if (!POST_KINDS.has(kind)) throw new ReplyShapeError('post', message)
+  const users = numberOf(count, 'post')
+  return { kind: kind as PostKind, app, to: rest.slice(0, users), fields: rest.slice(users) }
 }

@@ -1,4 +1,4 @@
-import { channelId, parseChannelId, type Channel, type Membership } from '../../presence/types.js'
+import { channelId, parseChannelId, type Channel, type Membership, type Timer } from '../../presence/types.js'
 
 const SEPARATOR = '\0'
 
@@ -14,6 +14,10 @@ export class Keys {
   readonly outbox: string
   readonly written: string
   readonly status: string
+  /** A channel of pub/sub for what is addressed to users of this partition: statuses, messages, invitations. */
+  readonly post: string
+  /** What is to be done at a time of the partition's clock that no membership stands for: invitations that end, farewells to be told. */
+  readonly timers: string
   /** Of the outbox: which node serves a receiver, how far it was served, and what could not be delivered. */
   readonly claims: string
   readonly cursors: string
@@ -28,6 +32,8 @@ export class Keys {
     this.outbox = `${this.#prefix}outbox`
     this.written = `${this.#prefix}written`
     this.status = `${this.#prefix}status`
+    this.post = `${this.#prefix}post`
+    this.timers = `${this.#prefix}timers`
     this.claims = `${this.#prefix}claims`
     this.cursors = `${this.#prefix}cursors`
     this.givenUp = `${this.#prefix}given-up`
@@ -60,7 +66,30 @@ export class Keys {
   gone(app: string, userId: string): string {
     return `${this.#prefix}gone:${app}:${userId}`
   }
-  /** What lasts of a user: the one kind of key in a partition that has no lifetime. */
+  /** Whom a user has as a friend or has blocked. It lasts: like {@link meta} and {@link asked} it has no lifetime. */
+  roster(app: string, userId: string): string {
+    return `${this.#prefix}roster:${app}:${userId}`
+  }
+  /** Who has this user in their roster, with what they said. */
+  asked(app: string, userId: string): string {
+    return `${this.#prefix}asked:${app}:${userId}`
+  }
+  /** Messages to a user that no session has acknowledged yet, and until when each is kept. */
+  inbox(app: string, userId: string): string {
+    return `${this.#prefix}inbox:${app}:${userId}`
+  }
+  kept(app: string, userId: string): string {
+    return `${this.#prefix}kept:${app}:${userId}`
+  }
+  /** The number of the last message that a user's inbox has taken from a session. */
+  heard(app: string, userId: string, session: string): string {
+    return `${this.#prefix}heard:${app}:${userId}:${session}`
+  }
+  /** Invitations that a user was sent, until some time after their end. */
+  invitations(app: string, userId: string): string {
+    return `${this.#prefix}invitations:${app}:${userId}`
+  }
+  /** What lasts of a user. */
   meta(app: string, userId: string): string {
     return `${this.#prefix}meta:${app}:${userId}`
   }
@@ -75,9 +104,9 @@ export const PARTITION_COUNT_KEY = 'rollcall:partitions'
 /** Matches every key of ours. */
 export const KEYS_PATTERN = 'rollcall:*'
 
-/** Whether a key may stay for ever: the partition count, and what lasts of a user. Every other one expires by itself. */
+/** Whether a key may stay for ever: the partition count, and what lasts of a user (metadata, friends). Every other one expires by itself. */
 export function mayStay(key: string): boolean {
-  return key === PARTITION_COUNT_KEY || /^rollcall:\{\d+\}:meta:/.test(key)
+  return key === PARTITION_COUNT_KEY || /^rollcall:\{\d+\}:(meta|roster|asked):/.test(key)
 }
 
 /** Matches every channel's members key, in any partition. */
@@ -99,6 +128,20 @@ export function parseMembership(text: string): Membership {
   const [channel, userId, session] = text.split(SEPARATOR)
   if (channel === undefined || userId === undefined || session === undefined) throw new Error(`not a membership: ${JSON.stringify(text)}`)
   return { channel: parseChannelId(channel), userId, session }
+}
+
+const TIMER_KINDS = { farewell: 'f', invitation: 'i' } as const
+
+/** How a timer is listed under `timers`. */
+export function timerText({ kind, channel, id }: Omit<Timer, 'at'>): string {
+  return [TIMER_KINDS[kind], channelId(channel), id].join(SEPARATOR)
+}
+
+/** The reverse of {@link timerText}. */
+export function parseTimer(text: string, at: number): Timer {
+  const [kind, channel, id] = text.split(SEPARATOR)
+  if ((kind !== 'f' && kind !== 'i') || channel === undefined || id === undefined) throw new Error(`not a timer: ${JSON.stringify(text)}`)
+  return { kind: kind === 'f' ? 'farewell' : 'invitation', channel: parseChannelId(channel), id, at }
 }
 
 /** FNV-1a over UTF-8, spread over the partitions: the same on every node and in every version. */

@@ -1,5 +1,6 @@
 import { ReplyError, type ChainableCommander } from 'ioredis'
 import type { Logger } from '../../log.js'
+import type { Post, PostOffice } from '../../presence/post.js'
 import type { StatusEvent, StatusReading } from '../../presence/status.js'
 import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
 import {
@@ -16,10 +17,11 @@ import {
   type MemberRecord,
   type Membership,
   type SessionEntry,
+  type Timer,
   userChannel,
 } from '../../presence/types.js'
-import { decodeEvent, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
-import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, PARTITION_COUNT_KEY, partitionOf } from './keys.js'
+import { decodeEvent, decodePost, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, parseTimer, PARTITION_COUNT_KEY, partitionOf, timerText } from './keys.js'
 import { RedisMetadata } from './metadata-store.js'
 import { RedisOutbox } from './outbox-store.js'
 import * as scripts from './scripts.js'
@@ -37,12 +39,12 @@ const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NO
 /** What ioredis says of a command that it never sent. */
 const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections|All keys in the pipeline should belong to the same slots/
 
-const FIXED_KEYS = 7
+const FIXED_KEYS = 8
 /** Keys or fields that one call of a SCAN looks at. */
 const SCAN_COUNT = 500
 
 /** The one implementation of the port, on Redis >= 7.0: a single server, Redis Cluster, or a master behind Sentinels. */
-export class RedisStore implements PresenceStore {
+export class RedisStore implements PresenceStore, PostOffice {
   /** What lasts. */
   readonly metadata: RedisMetadata
   /** What is written for webhooks, once {@link keepOutbox} was called. */
@@ -51,6 +53,7 @@ export class RedisStore implements PresenceStore {
   readonly #topology: Topology
   readonly #owners = new RecentOwners()
   #outboxMost = 0
+  #farewells = true
 
   constructor(
     private readonly redis: Client,
@@ -72,6 +75,11 @@ export class RedisStore implements PresenceStore {
   /** From here on changes are written into the outbox, which keeps about so many of a partition; 0 for none. */
   keepOutbox(entries: number): void {
     this.#outboxMost = entries
+  }
+
+  /** From here on no friends are told of users who are gone. */
+  blockFarewells(): void {
+    this.#farewells = false
   }
 
   /** Connects. Rejects when Redis cannot be reached, is too old, evicts what it likes, or was set up with another partition count. */
@@ -106,8 +114,8 @@ export class RedisStore implements PresenceStore {
         await this.#call(
           script.run(
             this.redis,
-            [keys.clock, keys.leases, keys.due, keys.owned(batch.node), keys.status, keys.outbox, keys.written, ...encoded.keys],
-            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outboxMost), ...encoded.args],
+            [keys.clock, keys.leases, keys.due, keys.owned(batch.node), keys.status, keys.outbox, keys.written, keys.timers, ...encoded.keys],
+            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outboxMost), this.#farewells ? '1' : '0', ...encoded.args],
           ),
         ),
         'commit',
@@ -140,7 +148,7 @@ export class RedisStore implements PresenceStore {
       beat.seal ? '1' : '0',
     ]
     const reply = listOf(
-      await this.#call(scripts.heartbeat.run(this.redis, [keys.clock, keys.leases, keys.due, keys.owned(beat.node)], args)),
+      await this.#call(scripts.heartbeat.run(this.redis, [keys.clock, keys.leases, keys.due, keys.owned(beat.node), keys.timers], args)),
       'heartbeat',
     )
     const [outcome, life, clock, time, hold, due, lease, owned, dueLost, statusVersion] = reply
@@ -297,17 +305,24 @@ export class RedisStore implements PresenceStore {
 
   async dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates> {
     const keys = this.#of(partition)
-    const [due, leases] = await Promise.all([
+    const [due, timers, leases] = await Promise.all([
       this.#call(this.redis.zrangebyscore(keys.due, '-inf', soon, 'WITHSCORES', 'LIMIT', 0, limit)),
+      this.#call(this.redis.zrangebyscore(keys.timers, '-inf', soon, 'WITHSCORES', 'LIMIT', 0, limit)),
       this.#call(this.redis.zrangebyscore(keys.leases, '-inf', clock)),
     ])
-    const passed: Membership[] = []
-    for (let i = 0; i + 1 < due.length; i += 2) {
-      const deadline = Number(due[i + 1])
-      if (deadline > clock) return { due: passed, leases, next: deadline }
-      passed.push(parseMembership(due[i] ?? ''))
+    const passed = upTo(clock, due)
+    const ringing = upTo(clock, timers)
+    return {
+      due: passed.rows.map(({ text }) => parseMembership(text)),
+      timers: ringing.rows.map(({ text, at }) => parseTimer(text, at)),
+      leases,
+      next: Math.min(passed.next, ringing.next) === Infinity ? null : Math.min(passed.next, ringing.next),
     }
-    return { due: passed, leases, next: null }
+  }
+
+  async moveTimer(partition: number, timer: Timer, at: number | null): Promise<boolean> {
+    const { timers } = this.#of(partition)
+    return (await this.#call(scripts.timer.run(this.redis, [timers], [timerText(timer), String(timer.at), at === null ? '' : String(at)]))) === 1
   }
 
   async audit(
@@ -342,6 +357,10 @@ export class RedisStore implements PresenceStore {
 
   async subscribeStatuses(partition: number, listener: (event: StatusEvent) => void): Promise<() => void> {
     return this.#call(this.subscriber.subscribe(this.#of(partition).status, (message) => listener(decodeStatusEvent(message))))
+  }
+
+  async subscribePost(partition: number, listener: (post: Post) => void): Promise<() => void> {
+    return this.#call(this.subscriber.subscribe(this.#of(partition).post, (message) => listener(decodePost(message))))
   }
 
   probed(): readonly number[] {
@@ -398,6 +417,17 @@ export class RedisStore implements PresenceStore {
       return reply
     })
   }
+}
+
+/** Of members with their scores, in order: those up to a score, and the score of the one that follows. */
+function upTo(most: number, flat: readonly string[]): { readonly rows: readonly { readonly text: string; readonly at: number }[]; readonly next: number } {
+  const rows: { text: string; at: number }[] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const at = Number(flat[i + 1])
+    if (at > most) return { rows, next: at }
+    rows.push({ text: flat[i] ?? '', at })
+  }
+  return { rows, next: Infinity }
 }
 
 type Page = readonly [cursor: string, found: readonly string[]]

@@ -1,27 +1,28 @@
 -- Applies an ordered batch of ops of one partition, whole or not at all, and publishes once per channel touched.
 --
--- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, 5 status (a channel of pub/sub), 6 outbox, 7 written (another one),
+-- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, 5 status (a channel of pub/sub), 6 outbox, 7 written (another one), 8 timers,
 --       then as ARGV names them by index: owned:<other>, and for each channel members, sessions, events (in a row), and
---       where:<user>, or of a USER channel seen:<user>, gone:<user> (in a row)
+--       where:<user>, or of a USER channel seen, gone, inbox, invitations and roster:<user> (in a row)
 -- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 entries of the outbox (0: none is kept),
---       7 count of other nodes, then node and key index for each of those, then 12 for each op:
+--       7 '1': friends are told who is gone, 8 count of other nodes, then node and key index for each of those, then 12 for each op:
 --       kind, members key index, where key index (negative: seen), channel id, user, session, attach, timeout (us), revision,
 --       joined at, states, how
 --       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its
 --       node, and an eviction its reason; how is `policy,most` of a login, and ends with 'again' for who returns)
 -- reply {'done', clock, result...}, or a refusal that changed nothing: {'life'}, {'lease'}, {'number'},
 --       {'owners', node...} (declare owned:<node> too and send it again)
--- a result: {status, version, attach, superseded, channel life, more, revision, joined at, states}; more: of a login the sessions
---       that it replaced, each `node,session,attach;`, and why one that returns may not
+-- a result: {status, version, attach, superseded, channel life, more, revision, joined at, states, marks}; more: of a login the sessions
+--       that it replaced, each `node,session,attach;`, and why one that returns may not; marks: of a login 'm' and 'i' when messages and
+--       invitations wait, of what ends a user's last session 'f' when friends are to be told (a farewell under timers)
 -- event on events:<channel>: fields joined by NUL: life, channel life, previous, time (ms), then 6 for each change:
 --       kind, version, user, joined at, states, session (nothing is published of USER channels)
 -- status: fields joined by NUL: life, previous, then 4 for each change: version, USER channel, standing, last seen (ms)
 -- an entry of the outbox, in its field `e`: fields joined by NUL: life, sequence, version, time (ms), kind, channel id, user, states,
 --       close code, reason (of `online`: '1' when it replaced another session)
 
-local clockKey, leasesKey, dueKey, ownedKey, statusKey, outboxKey, writtenKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local clockKey, leasesKey, dueKey, ownedKey, statusKey, outboxKey, writtenKey, timersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local node, number, life, period, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local outboxMost = tonumber(ARGV[6])
+local outboxMost, farewells = tonumber(ARGV[6]), ARGV[7] == '1'
 local OP, NUL = 12, '\0'
 local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: ends as timeout, ends as leave
 local SEEN, GONE = 604800, 86400 -- for so long (s) it is known that somebody was here, and that a session may not return
@@ -49,8 +50,8 @@ end
 now = math.floor(now + step)
 local function tick() now = now + 1; return now end
 
-local owned, at = {[node] = ownedKey}, 8
-for _ = 1, tonumber(ARGV[7]) do
+local owned, at = {[node] = ownedKey}, 9
+for _ = 1, tonumber(ARGV[8]) do
   owned[ARGV[at]] = KEYS[tonumber(ARGV[at + 1])]
   at = at + 2
 end
@@ -109,7 +110,7 @@ end
 local function userAt(index, seen) -- a USER channel, with all sessions of the user
   local ch = channelAt(index)
   if ch.seen then return ch end
-  ch.seen, ch.gone = KEYS[seen], KEYS[seen + 1]
+  ch.seen, ch.gone, ch.inbox, ch.invitations, ch.roster = KEYS[seen], KEYS[seen + 1], KEYS[seen + 2], KEYS[seen + 3], KEYS[seen + 4]
   if not ch.lost then
     for _, session in ipairs(redis.call('HKEYS', ch.sessions)) do
       if session ~= '' then memberAt(ch, session) end
@@ -203,6 +204,9 @@ local function result(status, ch, u, attach, superseded, more)
   if u and u.revision then r[7], r[8], r[9] = text(u.revision), text(u.joined), u.states end
   return r
 end
+local function mark(r, what)
+  r[7], r[8], r[9], r[10] = r[7] or '', r[8] or '', r[9] or '', (r[10] or '') .. what
+end
 local function list(op) -- under the channels of its user
   if not op.where then return end
   redis.call('HSET', op.where, op.channel, '')
@@ -231,7 +235,7 @@ local function drop(ch, op, entry, kind) -- a session ends; the last one takes t
   ch.ended = change(ch, kind, op)
 end
 local CODES = {leave = '1', timeout = '2', replaced = '3', evict = '4'}
-local function turn(ch, op, info) -- after an op on a USER channel: did its user come, go, lose or regain the connection?
+local function turn(ch, op, info, r) -- after an op on a USER channel: did its user come, go, lose or regain the connection?
   local was = ch.standing
   ch.standing = standing(ch)
   if ch.standing == was then return end
@@ -239,6 +243,11 @@ local function turn(ch, op, info) -- after an op on a USER channel: did its user
   if ch.standing == OFFLINE then redis.call('SET', ch.seen, '0', 'EX', SEEN) else redis.call('DEL', ch.seen) end
   statuses[#statuses + 1] = table.concat({text(statusVersion), op.channel, text(ch.standing), ch.standing == OFFLINE and text(math.floor(time / 1000)) or ''}, NUL)
   if isRepair(ch, op) then return end
+  if ch.standing == OFFLINE and farewells and redis.call('EXISTS', ch.roster) == 1 then
+    redis.call('ZADD', timersKey, text(now), table.concat({'f', op.channel, text(statusVersion)}, NUL))
+    redis.call('EXPIRE', timersKey, ttl)
+    mark(r, 'f')
+  end
   if was == OFFLINE then tell(ch, statusVersion, 'online', op.channel, op.session, op.u.states)
   elseif ch.standing == OFFLINE then tell(ch, statusVersion, 'offline', op.channel, op.session, info, CODES[op.why or op.kind], op.kind == 'evict' and op.states or '') end
 end
@@ -292,7 +301,10 @@ local function enter(ch, op)
   if replaced ~= '' then
     tell(ch, tick(), 'online', op.channel, op.session, u.states, '', '1')
   end
-  return result(entry and 'same' or 'ok', ch, u, attach, superseded, replaced)
+  local r = result(entry and 'same' or 'ok', ch, u, attach, superseded, replaced)
+  if ch.seen and redis.call('EXISTS', ch.inbox) == 1 then mark(r, 'm') end
+  if ch.seen and redis.call('EXISTS', ch.invitations) == 1 then mark(r, 'i') end
+  return r
 end
 act.join, act.resume, act.assert = enter, enter, enter
 
@@ -453,7 +465,7 @@ for i = at, #ARGV, OP do
     end
     local info = ch and op.u.states
     reply[#reply + 1] = act[op.kind](ch, op)
-    if ch and ch.seen then turn(ch, op, info) end
+    if ch and ch.seen then turn(ch, op, info, reply[#reply]) end
   end
 end
 

@@ -1,6 +1,6 @@
 -- A node's sign of life in one partition: renews its lease, moves the clock, and says what there is to do.
 --
--- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>
+-- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, 5 timers
 -- ARGV  1 node, 2 number, 3 lease (us), 4 heartbeat period (us), 5 lifetime of keys (s), 6 the life that the node knows
 --       ('' for none), 7 id of a life that would begin now, 8 the highest clock that the node has seen,
 --       9 '1': mark owned:<node> as whole (its '' entry)
@@ -8,7 +8,7 @@
 --       count of owned or '-1' when its '' is gone, '1' when due lacks, or may lack, what commit put there, version of the statuses};
 --       '' where there is none
 
-local clockKey, leasesKey, dueKey, ownedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local clockKey, leasesKey, dueKey, ownedKey, timersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, number, period, ttl, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local function text(n) return string.format('%.0f', n) end
 
@@ -32,8 +32,10 @@ if not life or lost then
   local before = life and now + cut or seen
   now = math.max(time, now, seen)
   if before > 0 and now > before then -- the clock leaps, so that versions rise: nobody's deadline comes nearer by that
-    local all = redis.call('ZRANGE', dueKey, 0, -1, 'WITHSCORES')
-    for i = 1, #all, 2 do redis.call('ZADD', dueKey, text(tonumber(all[i + 1]) + now - before), all[i]) end
+    for _, key in ipairs({dueKey, timersKey}) do
+      local all = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+      for i = 1, #all, 2 do redis.call('ZADD', key, text(tonumber(all[i + 1]) + now - before), all[i]) end
+    end
   end
   life, born, hold, fresh = ARGV[7], now, 0, 0
 else
@@ -51,9 +53,10 @@ redis.call('ZADD', leasesKey, text(now + tonumber(ARGV[3])), node)
 if ARGV[9] == '1' then redis.call('SADD', ownedKey, '') end
 redis.call('HSET', clockKey, 'life', life, 'now', text(now), 'time', text(time), 'replid', replid, 'hold', text(hold),
   'fresh', text(fresh), 'born', text(born), 'due', text(dues), 'search', search, 'number:' .. node, ARGV[2])
-for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ttl) end
+for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ttl) end
 
-local nextDue = redis.call('ZRANGE', dueKey, 0, 0, 'WITHSCORES')
+local nextDue, nextTimer = redis.call('ZRANGE', dueKey, 0, 0, 'WITHSCORES')[2], redis.call('ZRANGE', timersKey, 0, 0, 'WITHSCORES')[2]
+if nextTimer and (not nextDue or tonumber(nextTimer) < tonumber(nextDue)) then nextDue = nextTimer end
 local nextLease = ''
 local leases = redis.call('ZRANGE', leasesKey, 0, 1, 'WITHSCORES')
 for i = 1, #leases, 2 do
@@ -61,5 +64,5 @@ for i = 1, #leases, 2 do
 end
 local owned = -1
 if redis.call('SISMEMBER', ownedKey, '') == 1 then owned = redis.call('SCARD', ownedKey) - 1 end
-return {lease > 0 and 'held' or 'taken', life, text(now), text(math.floor(time / 1000)), text(hold), nextDue[2] or '', nextLease, text(owned),
+return {lease > 0 and 'held' or 'taken', life, text(now), text(math.floor(time / 1000)), text(hold), nextDue or '', nextLease, text(owned),
   (search ~= '' or due < dues) and '1' or '0', c[11] or '0'}
