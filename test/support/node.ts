@@ -36,8 +36,8 @@ export async function startNode(scope: Scope, options: NodeOptions): Promise<Tes
   return { url: `http://127.0.0.1:${port}`, port, nodeId: node.nodeId, close }
 }
 
-/** What need not expire: the one key outside all partitions, and what users keep for good. */
-const MAY_STAY = /^rollcall:(partitions$|\{\d+\}:meta:)/
+/** What need not expire: the one key outside all partitions, and what users keep for good (metadata, friends). */
+const MAY_STAY = /^rollcall:(partitions$|\{\d+\}:(meta|roster|asked):)/
 
 export interface TestCluster {
   readonly redis: RedisServer
@@ -48,7 +48,7 @@ export interface TestCluster {
 
 /**
  * Two nodes in this process on a Redis of their own, for all tests of a file. After each test every key but the
- * partition count and users' metadata must be one that expires by itself.
+ * partition count and what users keep must be one that expires by itself.
  */
 export function useCluster(options: Partial<NodeOptions> = {}, redisOptions: RedisOptions = {}): TestCluster {
   const scope = useFileScope()
