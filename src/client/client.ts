@@ -6,6 +6,7 @@ import { Credentials, type LoginOptions } from './credentials.js'
 import { Emitter, EventQueue } from './emitter.js'
 import type { ClientEvents, LinkState } from './events.js'
 import { during } from './failures.js'
+import { InvitationsApi } from './invitations-api.js'
 import { Link } from './link.js'
 import type { LiveChannel } from './live-channel.js'
 import { checkOptions, optionsOf, type ClientOptions } from './options.js'
@@ -28,7 +29,7 @@ export interface RenewTokenResult extends Done {
 /**
  * A client of a Rollcall cluster, in the shape of RTM 2.x (`000`), for browsers and Node.
  *
- * Events: `presence`, `peers`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
+ * Events: `presence`, `peers`, `invitation`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
  * caused it has ended. Every failed call rejects with a {@link RollcallError}, whose `operation` names the call.
  */
 export class RollcallClient extends Emitter<ClientEvents> {
@@ -37,6 +38,8 @@ export class RollcallClient extends Emitter<ClientEvents> {
   readonly presence: PresenceApi
   /** Whether other users are there. */
   readonly peers: PeersApi
+  /** To ask another user into a call, and to answer. */
+  readonly invitations: InvitationsApi
   /** What lasts of users. */
   readonly storage: StorageApi
   readonly #credentials: Credentials
@@ -61,6 +64,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
       resume: async (connection) => {
         const unrestored = await this.#channels.resume((request) => connection.request('resume', request, GET_TOKEN_MS))
         await this.peers.resume(connection, (request) => connection.request('subscribePeers', request, GET_TOKEN_MS))
+        await this.invitations.resume((request) => connection.request('getInvitations', request, GET_TOKEN_MS))
         return unrestored
       },
       lost: () => {
@@ -70,6 +74,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
       ended: () => this.#ended(),
       presence: (events, span) => this.#channels.receive(events, span),
       peers: (changes, connection) => this.peers.receive(changes, connection),
+      invitation: (invitation, acknowledge) => this.invitations.receive(invitation, acknowledge),
       token: (event) => {
         this.emit('token', event)
         if (event.eventType === 'WILL_EXPIRE' && this.#credentials.canRenew) void renewInBackground(() => this.#renew(), this.#renewal.signal)
@@ -80,6 +85,12 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#channels = new Channels(userId, queue, this.#link, (message) => this.emit('presence', message))
     this.presence = new PresenceApi(userId, this.#link, this.#channels)
     this.peers = new PeersApi(this.#link, (changes) => this.emit('peers', changes))
+    this.invitations = new InvitationsApi(userId, this.#link, (invitation, heard) =>
+      this.later(() => {
+        if (this.hears('invitation')) heard()
+        this.deliver('invitation', invitation)
+      }),
+    )
     this.storage = new StorageApi(userId, this.#link)
   }
 
@@ -174,6 +185,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#renewal = new AbortController()
     this.#unhook()
     this.peers.end()
+    this.invitations.end()
     return this.#channels.end()
   }
 }

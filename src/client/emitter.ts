@@ -95,6 +95,11 @@ export class Emitter<Events extends object> {
     return this
   }
 
+  /** Whether anybody is there to hear an event of this type. */
+  protected hears(type: keyof Events): boolean {
+    return this.#listeners.has(type)
+  }
+
   /** Queues an event. */
   protected emit<Type extends keyof Events>(type: Type, event: Events[Type]): void {
     this.later(() => this.deliver(type, event))

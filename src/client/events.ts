@@ -1,4 +1,5 @@
 import type { ChannelType, States } from '../protocol/channel.js'
+import type { Invitation } from '../protocol/invitations.js'
 import type { IntervalInfo, KickedEvent, Occupant, PeerChange, PresenceEventType, TokenEvent } from '../protocol/events.js'
 
 export type LinkState = 'IDLE' | 'CONNECTING' | 'CONNECTED' | 'DISCONNECTED' | 'SUSPENDED' | 'FAILED'
@@ -42,6 +43,8 @@ export interface ClientEvents {
   readonly presence: PresenceMessage
   /** Users who are subscribed to and whose status has changed. */
   readonly peers: readonly PeerChange[]
+  /** An invitation that this client's user has sent or was sent has come to a state; each once, in order. */
+  readonly invitation: Invitation
   readonly linkState: LinkStateEvent
   readonly token: TokenEvent
   readonly kicked: KickedEvent

@@ -1,5 +1,6 @@
 import { ERRORS, RollcallError } from '../protocol/errors.js'
 import type { KickedEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
+import type { Invitation } from '../protocol/invitations.js'
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js'
 import type { HandshakeAuth, RequestName } from '../protocol/requests.js'
 import { backoffMs, pause } from './backoff.js'
@@ -30,6 +31,7 @@ export interface LinkHooks {
   ended(): readonly string[]
   presence(events: readonly PresenceEvent[], span?: PacketSpan): void
   peers(changes: readonly PeerChange[], connection: Connection): void
+  invitation(invitation: Invitation, acknowledge?: () => void): void
   token(event: TokenEvent): void
   kicked(event: KickedEvent): void
   state(event: LinkStateEvent): void
@@ -70,6 +72,7 @@ export class Link {
     this.#handlers = {
       presence: (events, span) => hooks.presence(events, span),
       peers: (changes, connection) => hooks.peers(changes, connection),
+      invitation: (invitation, acknowledge) => hooks.invitation(invitation, acknowledge),
       token: (event) => hooks.token(event),
       kicked: (event, connection) => this.#onKicked(event, connection),
       moving: (event, connection) => this.#onMoving(event, connection),

@@ -129,6 +129,11 @@ function readyEvent({ session }: Connection, nodeId: string, { limits }: Config)
       metadataKeyBytes: limits.metadataKeyBytes,
       metadataValueBytes: limits.metadataValueBytes,
       metadataBytes: limits.metadataBytes,
+      messageTextBytes: limits.messageTextBytes,
+      invitationBytes: limits.invitationBytes,
+      invitations: limits.invitations,
+      invitationReceiptMs: limits.invitationReceiptMs,
+      invitationAnswerMs: limits.invitationAnswerMs,
     },
   }
 }

@@ -63,6 +63,25 @@ export const ERRORS = {
   STORAGE_OUTDATED_REVISION: { errorCode: -12014, status: 409, retryable: false, remediation: 'Somebody else wrote meanwhile: read the metadata again and decide.' },
   STORAGE_OPERATION_TIMEOUT: { errorCode: -12018, status: 504, retryable: true, remediation: 'The outcome is unknown; read the metadata and try again.' },
 
+  // Invitations
+  INVITATION_UNKNOWN: { errorCode: -14021, status: 404, retryable: false, remediation: 'There is no such invitation, or it ended some time ago, or it is for its callee or its caller to do.' },
+  INVITATION_ENDED: { errorCode: -14022, status: 409, retryable: false, remediation: 'It was answered, cancelled or out of time before: the event "invitation" says which.' },
+  INVITATION_LIMIT: { errorCode: -14023, status: 409, retryable: true, remediation: 'The callee has too many invitations right now; try again later, or raise invitations in ROLLCALL_LIMITS.' },
+  INVITATION_EXISTS: { errorCode: -14024, status: 409, retryable: false, remediation: 'Another invitation to this user has this id: use one that nobody has used.' },
+  INVITATION_TOO_LARGE: { errorCode: -14025, status: 400, retryable: false, remediation: 'Say less, or raise invitationBytes in ROLLCALL_LIMITS; a channelId has the length of a name.' },
+
+  // Friends, and statuses that users tell each other
+  USER_UNKNOWN: { errorCode: -14001, status: 404, retryable: false, remediation: 'Nobody of this name has logged in within seven days, or is in anybody\'s roster.' },
+  USER_BLOCKED: { errorCode: -14002, status: 403, retryable: false, remediation: 'One of the two has blocked the other; only who has done so can lift it.' },
+  INVALID_PEER: { errorCode: -14003, status: 400, retryable: false, remediation: 'Name another user than oneself.' },
+  ROSTER_FULL: { errorCode: -14004, status: 409, retryable: false, remediation: 'Remove somebody first, or raise rosterEntries in ROLLCALL_LIMITS.' },
+  ROSTER_INVALID_ARGUMENT: { errorCode: -14005, status: 400, retryable: false, remediation: 'Compare the request with docs/protocol.md.' },
+  STATUS_INVALID_ARGUMENT: { errorCode: -14006, status: 400, retryable: false, remediation: 'Compare the request with docs/protocol.md.' },
+
+  // Messages
+  MESSAGE_INVALID_TEXT: { errorCode: -14011, status: 400, retryable: false, remediation: 'The text of a message is a string of well-formed Unicode.' },
+  MESSAGE_TEXT_TOO_LONG: { errorCode: -14012, status: 400, retryable: false, remediation: 'Send less at once, or raise messageTextBytes in ROLLCALL_LIMITS.' },
+
   // HTTP only
   UNAUTHORIZED: { errorCode: -20401, status: 401, retryable: false, remediation: 'Send "Authorization: Bearer <ROLLCALL_API_KEY>".' },
   NOT_FOUND: { errorCode: -20404, status: 404, retryable: false, remediation: 'See docs/protocol.md for the routes.' },

@@ -1,4 +1,5 @@
 import type { ChannelType, States } from './channel.js'
+import type { Received } from './messages.js'
 
 /** Where a channel stands: versions are comparable within one life only. */
 export interface Position {
@@ -81,6 +82,19 @@ export interface PeerChange extends PeerState {
   readonly timestamp: number
 }
 
+/** A message from another user, or from another session of one's own. `life` and `position` say where it stands among them. */
+export interface MessageEvent extends Received {
+  /** The same however often it comes. */
+  readonly id: string
+  /** The user who sent it. */
+  readonly from: string
+  readonly text: string
+  /** It was sent before this session logged in. */
+  readonly offline: boolean
+  /** When the cluster took it, by Redis's clock, in milliseconds since the epoch. */
+  readonly timestamp: number
+}
+
 export interface TokenEvent {
   readonly eventType: 'WILL_EXPIRE' | 'EXPIRED'
 }
@@ -120,5 +134,10 @@ export interface ReadyEvent {
     readonly metadataKeyBytes: number
     readonly metadataValueBytes: number
     readonly metadataBytes: number
+    readonly messageTextBytes: number
+    readonly invitationBytes: number
+    readonly invitations: number
+    readonly invitationReceiptMs: number
+    readonly invitationAnswerMs: number
   }
 }

@@ -1,6 +1,8 @@
 import type { ChannelRef, ChannelType, States } from './channel.js'
 import type { ErrorBody } from './errors.js'
-import type { KickedEvent, MovingEvent, Occupant, PacketSpan, PeerChange, PeerState, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
+import type { KickedEvent, MessageEvent, MovingEvent, Occupant, PacketSpan, PeerChange, PeerState, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
+import type { AnswerInvitationRequest, GetInvitationsRequest, Invitation, InvitationRef, InvitationReply, InvitationsReply, InviteRequest } from './invitations.js'
+import type { Received } from './messages.js'
 import type { MetadataDetail } from './metadata.js'
 
 /** `auth` of the Socket.IO handshake. */
@@ -16,6 +18,8 @@ export interface HandshakeAuth {
   readonly attach?: number
   /** A session of the same user with the same tag is replaced. */
   readonly tag?: string
+  /** The last `message` that this session has had: what was sent since comes again, to whomever it was delivered meanwhile. */
+  readonly received?: Received
 }
 
 export interface SubscribeRequest {
@@ -88,6 +92,15 @@ export interface GetMetadataRequest {
   readonly userId?: string
 }
 
+export interface SendMessageRequest {
+  readonly userId: string
+  readonly text: string
+  /** Whether it waits for a user who is not there. @default false */
+  readonly offline?: boolean
+  /** A number above that of every message before. Sent again with it after a lost connection, a message is not delivered twice. */
+  readonly sequence?: number
+}
+
 /** Every reply carries Redis's or the node's time in milliseconds; it decides nothing. */
 export type Reply<T> = ({ readonly ok: true; readonly timestamp: number } & T) | { readonly ok: false; readonly error: ErrorBody }
 
@@ -132,6 +145,11 @@ export interface PeersReply {
   readonly statuses: Readonly<Record<string, PeerState>>
 }
 
+export interface SendMessageReply {
+  /** Whether a session of the user has acknowledged it. `false` is no proof that none has had it. */
+  readonly received: boolean
+}
+
 /** What follows for one resumed channel: nothing, the missed changes, or a SNAPSHOT; or why it could not be resumed. */
 export type ResumeResult =
   | (ChannelRef & { readonly result: 'unchanged' | 'changes' | 'snapshot'; readonly version: number })
@@ -156,6 +174,12 @@ export interface ClientToServerEvents {
   updateUserMetadata: (request: WriteMetadataRequest, ack: Ack<WriteMetadataReply>) => void
   removeUserMetadata: (request: RemoveMetadataRequest, ack: Ack<WriteMetadataReply>) => void
   getUserMetadata: (request: GetMetadataRequest, ack: Ack<MetadataReply>) => void
+  invite: (request: InviteRequest, ack: Ack<InvitationReply>) => void
+  cancelInvitation: (request: InvitationRef, ack: Ack<InvitationReply>) => void
+  acceptInvitation: (request: AnswerInvitationRequest, ack: Ack<InvitationReply>) => void
+  refuseInvitation: (request: AnswerInvitationRequest, ack: Ack<InvitationReply>) => void
+  getInvitations: (request: GetInvitationsRequest, ack: Ack<InvitationsReply>) => void
+  sendMessage: (request: SendMessageRequest, ack: Ack<SendMessageReply>) => void
   /** The page is being closed: a short grace instead of presenceTimeout. No reply. */
   closing: () => void
 }
@@ -166,6 +190,10 @@ export interface ServerToClientEvents {
   ready: (event: ReadyEvent) => void
   presence: (events: readonly PresenceEvent[], span?: PacketSpan) => void
   peers: (changes: readonly PeerChange[]) => void
+  /** With an ack where it is SENT to the client's user: that makes it RECEIVED. */
+  invitation: (invitation: Invitation, acknowledge?: () => void) => void
+  /** To be acknowledged by calling `ack`: until then the message has not been received. */
+  message: (event: MessageEvent, ack: () => void) => void
   token: (event: TokenEvent) => void
   kicked: (event: KickedEvent) => void
   moving: (event: MovingEvent) => void

@@ -1,6 +1,7 @@
 import type { Logger } from '../../log.js'
 import type { Handlers } from '../requests.js'
 import type { HandlerContext } from './context.js'
+import { acceptInvitation, cancelInvitation, getInvitations, invite, refuseInvitation } from './invitations.js'
 import { getUserMetadata, removeUserMetadata, setUserMetadata, updateUserMetadata } from './metadata.js'
 import { whereNow, whoNow } from './occupancy.js'
 import { queryPeers, subscribePeers, unsubscribePeers } from './peers.js'
@@ -29,5 +30,10 @@ export function createHandlers(context: HandlerContext, log: Logger): Handlers {
     updateUserMetadata: updateUserMetadata(context),
     removeUserMetadata: removeUserMetadata(context),
     getUserMetadata: getUserMetadata(context),
+    invite: invite(context),
+    cancelInvitation: cancelInvitation(context),
+    acceptInvitation: acceptInvitation(context),
+    refuseInvitation: refuseInvitation(context),
+    getInvitations: getInvitations(context),
   }
 }
