@@ -9,6 +9,7 @@ import { during } from './failures.js'
 import { InvitationsApi } from './invitations-api.js'
 import { Link } from './link.js'
 import type { LiveChannel } from './live-channel.js'
+import { MessagesApi } from './messages-api.js'
 import { checkOptions, optionsOf, type ClientOptions } from './options.js'
 import { onPageHide } from './page.js'
 import { PeersApi } from './peers-api.js'
@@ -29,7 +30,7 @@ export interface RenewTokenResult extends Done {
 /**
  * A client of a Rollcall cluster, in the shape of RTM 2.x (`000`), for browsers and Node.
  *
- * Events: `presence`, `peers`, `invitation`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
+ * Events: `presence`, `peers`, `message`, `invitation`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
  * caused it has ended. Every failed call rejects with a {@link RollcallError}, whose `operation` names the call.
  */
 export class RollcallClient extends Emitter<ClientEvents> {
@@ -42,6 +43,8 @@ export class RollcallClient extends Emitter<ClientEvents> {
   readonly invitations: InvitationsApi
   /** What lasts of users. */
   readonly storage: StorageApi
+  /** Messages to other users. */
+  readonly messages: MessagesApi
   readonly #credentials: Credentials
   readonly #link: Link
   readonly #channels: Channels
@@ -75,6 +78,8 @@ export class RollcallClient extends Emitter<ClientEvents> {
       presence: (events, span) => this.#channels.receive(events, span),
       peers: (changes, connection) => this.peers.receive(changes, connection),
       invitation: (invitation, acknowledge) => this.invitations.receive(invitation, acknowledge),
+      message: (event, acknowledge) => this.messages.receive(event, acknowledge),
+      received: () => this.messages.received,
       token: (event) => {
         this.emit('token', event)
         if (event.eventType === 'WILL_EXPIRE' && this.#credentials.canRenew) void renewInBackground(() => this.#renew(), this.#renewal.signal)
@@ -92,6 +97,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
       }),
     )
     this.storage = new StorageApi(userId, this.#link)
+    this.messages = new MessagesApi(this.#link, { later: (run) => this.later(run), deliver: (message) => this.deliver('message', message) })
   }
 
   /** The session that the cluster knows this client by, from the last login on. */
@@ -185,6 +191,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#renewal = new AbortController()
     this.#unhook()
     this.peers.end()
+    this.messages.end()
     this.invitations.end()
     return this.#channels.end()
   }

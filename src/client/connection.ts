@@ -1,6 +1,6 @@
 import { Manager, type Socket } from 'socket.io-client'
 import { ERRORS, RollcallError, type ErrorBody, type ErrorCode } from '../protocol/errors.js'
-import type { KickedEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
+import type { KickedEvent, MessageEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
 import type { Invitation } from '../protocol/invitations.js'
 import type { HandshakeAuth, Reply, RequestName } from '../protocol/requests.js'
 import type { Address, ClientOptions } from './options.js'
@@ -15,6 +15,7 @@ export interface ConnectionHandlers {
   presence(events: readonly PresenceEvent[], span?: PacketSpan): void
   peers(changes: readonly PeerChange[], connection: Connection): void
   invitation(invitation: Invitation, acknowledge?: () => void): void
+  message(event: MessageEvent, acknowledge: () => void): void
   token(event: TokenEvent): void
   kicked(event: KickedEvent, connection: Connection): void
   moving(event: MovingEvent, connection: Connection): void
@@ -47,6 +48,7 @@ export class Connection {
     socket.on('presence', (events: readonly PresenceEvent[], span?: PacketSpan) => handlers.presence(events, span))
     socket.on('peers', (changes: readonly PeerChange[]) => handlers.peers(changes, this))
     socket.on('invitation', (invitation: Invitation, acknowledge?: () => void) => handlers.invitation(invitation, acknowledge))
+    socket.on('message', (event: MessageEvent, acknowledge: () => void) => handlers.message(event, acknowledge))
     socket.on('token', (event: TokenEvent) => handlers.token(event))
     socket.on('kicked', (event: KickedEvent) => handlers.kicked(event, this))
     socket.on('moving', (event: MovingEvent) => handlers.moving(event, this))

@@ -61,7 +61,7 @@ export class Credentials {
   }
 
   /** The handshake's `auth` for one attempt, with a fresh token where there is a way to get one. */
-  async auth(session: Pick<HandshakeAuth, 'sessionId' | 'attach'>, ms: number): Promise<HandshakeAuth> {
+  async auth(session: Pick<HandshakeAuth, 'sessionId' | 'attach' | 'received'>, ms: number): Promise<HandshakeAuth> {
     const { presenceTimeout } = this.#options
     if (this.canRenew && !this.#isFresh) this.#token = await this.ask(ms)
     this.#isFresh = false

@@ -110,9 +110,11 @@ export class Emitter<Events extends object> {
     this.#queue.push(run)
   }
 
-  protected deliver<Type extends keyof Events>(type: Type, event: Events[Type]): void {
+  /** Answers whether anybody listened. */
+  protected deliver<Type extends keyof Events>(type: Type, event: Events[Type]): boolean {
     // A copy: who is added or removed by a listener is heeded from the next event on.
-    for (const [listener, { once }] of [...(this.#listeners.get(type) ?? [])]) {
+    const listeners = [...(this.#listeners.get(type) ?? [])]
+    for (const [listener, { once }] of listeners) {
       if (once) this.removeEventListener(type, listener as Listener<Events[Type]>)
       try {
         ;(listener as Listener<Events[Type]>)(event)
@@ -120,5 +122,6 @@ export class Emitter<Events extends object> {
         rethrowLater(error)
       }
     }
+    return listeners.length > 0
   }
 }

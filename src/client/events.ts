@@ -39,12 +39,26 @@ export interface PresenceMessage {
   readonly version: number
 }
 
+/** Event `message`: what a user, or another session of one's own, has sent to this user. */
+export interface PeerMessage {
+  /** No two messages have the same. */
+  readonly id: string
+  /** The user who sent it. */
+  readonly from: string
+  readonly text: string
+  /** It was sent before this session logged in. */
+  readonly offline: boolean
+  /** When the cluster took it, by Redis's clock, in milliseconds since the epoch. */
+  readonly timestamp: number
+}
+
 export interface ClientEvents {
   readonly presence: PresenceMessage
   /** Users who are subscribed to and whose status has changed. */
   readonly peers: readonly PeerChange[]
   /** An invitation that this client's user has sent or was sent has come to a state; each once, in order. */
   readonly invitation: Invitation
+  readonly message: PeerMessage
   readonly linkState: LinkStateEvent
   readonly token: TokenEvent
   readonly kicked: KickedEvent

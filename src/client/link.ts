@@ -1,7 +1,8 @@
 import { ERRORS, RollcallError } from '../protocol/errors.js'
-import type { KickedEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
+import type { KickedEvent, MessageEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
 import type { Invitation } from '../protocol/invitations.js'
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js'
+import type { Received } from '../protocol/messages.js'
 import type { HandshakeAuth, RequestName } from '../protocol/requests.js'
 import { backoffMs, pause } from './backoff.js'
 import { Connection, ConnectionLost, type ConnectionHandlers } from './connection.js'
@@ -32,6 +33,9 @@ export interface LinkHooks {
   presence(events: readonly PresenceEvent[], span?: PacketSpan): void
   peers(changes: readonly PeerChange[], connection: Connection): void
   invitation(invitation: Invitation, acknowledge?: () => void): void
+  message(event: MessageEvent, acknowledge: () => void): void
+  /** Up to where this session has had its messages. */
+  received(): Received
   token(event: TokenEvent): void
   kicked(event: KickedEvent): void
   state(event: LinkStateEvent): void
@@ -73,6 +77,7 @@ export class Link {
       presence: (events, span) => hooks.presence(events, span),
       peers: (changes, connection) => hooks.peers(changes, connection),
       invitation: (invitation, acknowledge) => hooks.invitation(invitation, acknowledge),
+      message: (event, acknowledge) => hooks.message(event, acknowledge),
       token: (event) => hooks.token(event),
       kicked: (event, connection) => this.#onKicked(event, connection),
       moving: (event, connection) => this.#onMoving(event, connection),
@@ -213,10 +218,10 @@ export class Link {
   }
 
   /** Attempts are counted: one that was given up, and that a node carries out late, is known by its number to be an old one. */
-  #nextAttach(): Partial<Pick<HandshakeAuth, 'sessionId' | 'attach'>> {
+  #nextAttach(): Partial<Pick<HandshakeAuth, 'sessionId' | 'attach' | 'received'>> {
     if (this.#ready === null) return {}
     this.#attach = Math.max(this.#attach, this.#ready.attach) + 1
-    return { sessionId: this.#ready.sessionId, attach: this.#attach }
+    return { sessionId: this.#ready.sessionId, attach: this.#attach, received: this.#hooks.received() }
   }
 
   #adopt(connection: Connection, unrestored: readonly string[], signal: AbortSignal): void {

@@ -3,6 +3,7 @@ import { RollcallError } from './errors.js'
 import type { Position } from './events.js'
 import { readerOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
+import { parseReceived } from './messages.js'
 import { parseMetadataItems, parseMetadataTargets, parseRevision, type MetadataItem, type MetadataTarget } from './metadata.js'
 import { checkChannel, checkUserId } from './names.js'
 import { parseUserIds } from './peers.js'
@@ -83,6 +84,7 @@ export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS):
   const sessionId = read('sessionId')
   const attach = read('attach')
   const tag = read('tag')
+  const received = read('received')
   if (presenceTimeout !== undefined && !isIntegerIn(presenceTimeout, PRESENCE_TIMEOUT_MS.min, PRESENCE_TIMEOUT_MS.max)) {
     throw invalid(`auth.presenceTimeout is a whole number of milliseconds from ${PRESENCE_TIMEOUT_MS.min} to ${PRESENCE_TIMEOUT_MS.max}`)
   }
@@ -101,6 +103,7 @@ export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS):
     ...(sessionId === undefined ? {} : { sessionId }),
     ...(attach === undefined ? {} : { attach }),
     ...(tag === undefined ? {} : { tag: textOf(tag, 'auth.tag', 1, MAX_TAG) }),
+    ...(received === undefined ? {} : { received: parseReceived(received) }),
   }
 }
 

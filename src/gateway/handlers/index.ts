@@ -2,6 +2,7 @@ import type { Logger } from '../../log.js'
 import type { Handlers } from '../requests.js'
 import type { HandlerContext } from './context.js'
 import { acceptInvitation, cancelInvitation, getInvitations, invite, refuseInvitation } from './invitations.js'
+import { sendMessage } from './messages.js'
 import { getUserMetadata, removeUserMetadata, setUserMetadata, updateUserMetadata } from './metadata.js'
 import { whereNow, whoNow } from './occupancy.js'
 import { queryPeers, subscribePeers, unsubscribePeers } from './peers.js'
@@ -30,6 +31,7 @@ export function createHandlers(context: HandlerContext, log: Logger): Handlers {
     updateUserMetadata: updateUserMetadata(context),
     removeUserMetadata: removeUserMetadata(context),
     getUserMetadata: getUserMetadata(context),
+    sendMessage: sendMessage(context),
     invite: invite(context),
     cancelInvitation: cancelInvitation(context),
     acceptInvitation: acceptInvitation(context),
