@@ -1,4 +1,4 @@
-// Proves that what browsers get needs nothing of Node: bundles the SDK and the demo page without writing anything.
+// Proves that what browsers get needs nothing of Node: bundles the SDK, its other shapes and the demo page without writing anything.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 
@@ -6,7 +6,7 @@ import { bundleForBrowser } from './lib/bundle.mjs'
 
 process.chdir(path.resolve(import.meta.dirname, '..'))
 
-for (const entry of ['src/client/browser.ts', 'src/demo/demo.ts']) {
+for (const entry of ['src/client/browser.ts', 'src/client/compat/tim/index.ts', 'src/client/compat/ar-rtm/index.ts', 'src/demo/demo.ts']) {
   if (!existsSync(entry)) {
     console.error(`check-bundle: ${entry} is missing`)
     process.exitCode = 1

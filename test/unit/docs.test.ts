@@ -113,21 +113,23 @@ test('docs/protocol.md has a section for each request, and no other', () => {
 })
 
 /** How many items each model has. */
-const ITEMS = { '000': 18, '003': 11 } as const
+const ITEMS = { '000': 18, '001': 15, '002': 18, '003': 11 } as const
 
-test('docs/contract.md has each item once, and the test that it names does name it', () => {
+test('docs/contract.md has each item once, and the tests that it names do name it', () => {
   const items = rows('docs/contract.md', 'item')
   expect(items.map(([item]) => item)).toEqual(Object.entries(ITEMS).flatMap(([model, count]) => Array.from({ length: count }, (_, index) => `${model}.${index + 1}`)))
   for (const [item = '', , shown = ''] of items) {
-    if (shown.startsWith('**Not in this version.**')) continue
-    // The table of a `test.each` may have lines of its own.
-    expect(`${item} in ${shown}: ${new RegExp(`(?:test|^\\])[^\\n]*'${item.replace('.', '\\.')}\\b`, 'm').test(read(shown)) ? 'named' : 'not named'}`).toBe(`${item} in ${shown}: named`)
+    // The table of a `test.each` may have lines of its own; a test may be of several items, and a `describe` of one.
+    const named = new RegExp(`(?:test|describe|^\\])[^\\n]*'(?:\\d{3}\\.\\d+ )*${item.replace('.', '\\.')}\\b`, 'm')
+    for (const file of shown.split(', ')) expect(`${item} in ${file}: ${named.test(read(file)) ? 'named' : 'not named'}`).toBe(`${item} in ${file}: named`)
   }
 })
 
 test.each([
   ['README.md', ['examples/sdk.mjs', 'examples/plain.mjs']],
   ['docs/coming-from-leancloud.md', ['examples/leancloud.mjs']],
+  ['docs/coming-from-tim.md', ['examples/tim.mjs']],
+  ['docs/coming-from-rtm.md', ['examples/rtm.mjs']],
 ])('%s quotes the examples as they are', (page, examples) => {
   const blocks = [...read(page).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
   // Beside them there may be a few lines that are no program.

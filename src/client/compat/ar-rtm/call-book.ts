@@ -1,0 +1,85 @@
+import { RollcallError, type Invitation, type RollcallClient } from '../../index.js'
+import { newId } from '../../invitations-api.js'
+import type { LocalInvitation } from './local-invitation.js'
+import { RemoteInvitation } from './remote-invitation.js'
+
+/** The calls of one login, by the SDK's ids. */
+export class CallBook {
+  readonly #made = new Map<string, LocalInvitation>()
+  readonly #ringing = new Map<string, RemoteInvitation>()
+  #closed = false
+
+  constructor(
+    private readonly client: RollcallClient,
+    private readonly onRing: (invitation: RemoteInvitation) => void,
+  ) {
+    client.on('invitation', (invitation) => {
+      if (!this.#closed) this.#follow(invitation)
+    })
+  }
+
+  /** Answers the id that the invitation has from now on. */
+  send(local: LocalInvitation): string {
+    const id = newId()
+    this.#made.set(id, local)
+    const { calleeId, content, channelId } = local
+    this.client.invitations.send(calleeId, { id, content, channelId }).catch((error: unknown) => {
+      this.#made.delete(id)
+      local.fail(whyNotSent(error))
+    })
+    return id
+  }
+
+  /** What comes of it is told as of any other change; one that has ended meanwhile has done so. */
+  cancel(id: string): void {
+    this.client.invitations.cancel(id).catch(() => undefined)
+  }
+
+  accept(id: string, response: string, failed: () => void): void {
+    this.client.invitations.accept(id, response).catch(failed)
+  }
+
+  refuse(id: string, response: string): void {
+    this.client.invitations.refuse(id, response).catch(() => undefined)
+  }
+
+  /** The login is over: whoever has not ended does so now, without a way to the peer. */
+  close(): void {
+    this.#closed = true
+    for (const local of this.#made.values()) local.fail('NOT_LOGGEDIN')
+    for (const remote of this.#ringing.values()) remote.fail('PEER_OFFLINE')
+    this.#made.clear()
+    this.#ringing.clear()
+  }
+
+  #follow(invitation: Invitation): void {
+    const { id, caller, callee, answeredBy } = invitation
+    const local = caller === this.client.userId ? this.#made.get(id) : undefined
+    if (local !== undefined) {
+      local.follow(invitation)
+      if (local.isOver) this.#made.delete(id)
+      return
+    }
+    if (callee !== this.client.userId) return
+    const known = this.#ringing.get(id)
+    if (known === undefined) this.#ring(invitation)
+    else {
+      known.follow(invitation, answeredBy === this.client.sessionId)
+      if (known.isOver) this.#ringing.delete(id)
+    }
+  }
+
+  #ring(invitation: Invitation): void {
+    if (invitation.state !== 'SENT' && invitation.state !== 'RECEIVED') return
+    const remote = new RemoteInvitation(invitation, this)
+    this.#ringing.set(invitation.id, remote)
+    this.onRing(remote)
+  }
+}
+
+/** Nobody is told that they are blocked: that peer is out of reach. */
+function whyNotSent(error: unknown): 'NOT_LOGGEDIN' | 'PEER_OFFLINE' | 'PEER_NO_RESPONSE' {
+  const { code } = RollcallError.from(error, 'invite')
+  if (code === 'NOT_LOGIN') return 'NOT_LOGGEDIN'
+  return code === 'USER_BLOCKED' ? 'PEER_OFFLINE' : 'PEER_NO_RESPONSE'
+}

@@ -1,0 +1,117 @@
+import { DEFAULT_LIMITS } from '../../../protocol/limits.js'
+import { fitsUtf8 } from '../../../protocol/text.js'
+import type { Invitation } from '../../index.js'
+import type { CallBook } from './call-book.js'
+import { RtmEmitter } from './emitter.js'
+import { RtmError } from './errors.js'
+import type { LocalInvitationFailureReason, LocalInvitationState } from './types.js'
+
+export interface LocalInvitationEvents {
+  LocalInvitationReceivedByPeer: []
+  LocalInvitationAccepted: [response: string]
+  LocalInvitationRefused: [response: string]
+  LocalInvitationCanceled: []
+  LocalInvitationFailure: [reason: LocalInvitationFailureReason]
+}
+
+const REASONS: Readonly<Record<NonNullable<Invitation['reason']>, LocalInvitationFailureReason>> = { PEER_OFFLINE: 'PEER_OFFLINE', PEER_NO_RESPONSE: 'PEER_NO_RESPONSE', EXPIRED: 'INVITATION_EXPIRE' }
+
+/** A call that this client makes. It is sent once; its end is told by exactly one event. */
+export class LocalInvitation extends RtmEmitter<LocalInvitationEvents> {
+  /** What the callee is told, at most 8 KB; to be set before it is sent. */
+  content = ''
+  channelId = ''
+  #state: LocalInvitationState = 'IDLE'
+  #response = ''
+  readonly #calls: () => CallBook | null
+  #book: CallBook | null = null
+  #id = ''
+
+  constructor(
+    readonly calleeId: string,
+    calls: () => CallBook | null,
+  ) {
+    super()
+    this.#calls = calls
+  }
+
+  get state(): LocalInvitationState {
+    return this.#state
+  }
+
+  /** The callee's answer. */
+  get response(): string {
+    return this.#response
+  }
+
+  /** Does nothing for one that was sent already. Throws {@link RtmError} 2 for a content or channel that is too long. */
+  send(): void {
+    if (this.#state !== 'IDLE') return
+    checkText(this.content, 'content')
+    this.#state = 'SENT_TO_REMOTE'
+    this.#book = this.#calls()
+    if (this.#book === null) {
+      // Whoever listens has just called: the answer comes after that call, as all others do.
+      queueMicrotask(() => this.fail('NOT_LOGGEDIN'))
+      return
+    }
+    this.#id = this.#book.send(this)
+  }
+
+  /** Does nothing for one that has ended, or was not sent. */
+  cancel(): void {
+    if (this.#state === 'SENT_TO_REMOTE' || this.#state === 'RECEIVED_BY_REMOTE') this.#book?.cancel(this.#id)
+  }
+
+  /** Called by the layer: the invitation is so now. */
+  follow({ state, response, reason }: Pick<Invitation, 'state' | 'response' | 'reason'>): void {
+    if (this.isOver) return
+    if (state === 'RECEIVED' || state === 'ACCEPTED' || state === 'REFUSED') this.#received()
+    switch (state) {
+      case 'SENT':
+      case 'RECEIVED':
+        break
+      case 'ACCEPTED':
+        this.#answered('ACCEPTED_BY_REMOTE', response)
+        this.emit('LocalInvitationAccepted', response)
+        break
+      case 'REFUSED':
+        this.#answered('REFUSED_BY_REMOTE', response)
+        this.emit('LocalInvitationRefused', response)
+        break
+      case 'CANCELED':
+        this.#state = 'CANCELED'
+        this.emit('LocalInvitationCanceled')
+        break
+      case 'FAILED':
+        this.fail(reason === null ? 'INVITATION_EXPIRE' : REASONS[reason])
+    }
+  }
+
+  fail(reason: LocalInvitationFailureReason): void {
+    if (this.isOver) return
+    this.#state = 'FAILURE'
+    this.emit('LocalInvitationFailure', reason)
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'ACCEPTED_BY_REMOTE' || this.#state === 'REFUSED_BY_REMOTE' || this.#state === 'CANCELED' || this.#state === 'FAILURE'
+  }
+
+  /** Who answers has received it, whether that was heard or not. */
+  #received(): void {
+    if (this.#state !== 'SENT_TO_REMOTE') return
+    this.#state = 'RECEIVED_BY_REMOTE'
+    this.emit('LocalInvitationReceivedByPeer')
+  }
+
+  #answered(state: LocalInvitationState, response: string): void {
+    this.#state = state
+    this.#response = response
+  }
+}
+
+/** Throws RtmError 2. */
+export function checkText(text: unknown, name: string): void {
+  if (typeof text !== 'string' || !fitsUtf8(text, DEFAULT_LIMITS.invitationBytes)) throw new RtmError(2, `${name} is a string of at most ${DEFAULT_LIMITS.invitationBytes} bytes`)
+}

@@ -1,0 +1,210 @@
+import { recordOf } from '../../../protocol/record.js'
+import { DEFAULT_LIMITS } from '../../../protocol/limits.js'
+import { fitsUtf8 } from '../../../protocol/text.js'
+import { CallBook } from './call-book.js'
+import { RtmEmitter } from './emitter.js'
+import { CODES, notLoggedIn, RtmError, toRtmError, type Area } from './errors.js'
+import { LocalInvitation } from './local-invitation.js'
+import { CallRate } from './rate.js'
+import type { RemoteInvitation } from './remote-invitation.js'
+import { Session } from './session.js'
+import type { ConnectionChangeReason, ConnectionState, PeersOnlineStatusMap, ReceivedMessageProperties, RtmMessage, SendMessageOptions } from './types.js'
+
+/** Limits of the original that are not the node's (`002`, interface facts). Times are milliseconds. */
+const LOGIN_MS = 6_000
+const LOGINS_PER_SECOND = 2
+const MESSAGES_PER_SECOND = 60
+const PEERS_MAX = 512
+const QUERY_MAX = 256
+
+export interface RtmParameters {
+  /** Taken and not heeded: nothing is uploaded. */
+  readonly enableLogUpload?: boolean
+  /** Where the nodes are: one address, or several to be tried in turn. @default the page's origin in a browser, else `http://127.0.0.1:3000` */
+  readonly url?: string | readonly string[]
+  /** Milliseconds for which this user counts as UNREACHABLE after a lost connection. @default the node's */
+  readonly presenceTimeout?: number
+}
+
+export interface LoginParameters {
+  readonly uid: string
+  readonly token?: string
+}
+
+export interface RtmClientEvents {
+  ConnectionStateChanged: [newState: ConnectionState, reason: ConnectionChangeReason]
+  MessageFromPeer: [message: RtmMessage, peerId: string, messageProps: ReceivedMessageProperties]
+  RemoteInvitationReceived: [remoteInvitation: RemoteInvitation]
+  PeersOnlineStatusChanged: [peersOnlineStatus: PeersOnlineStatusMap]
+  TokenWillExpired: []
+  TokenDidExpired: []
+}
+
+/**
+ * A client in the shape of RTM 1.x (`002`), on the SDK: each login is a session of its own. Failed calls reject with an
+ * {@link RtmError}; before a login, and after its end, with 102.
+ */
+export class RtmClient extends RtmEmitter<RtmClientEvents> {
+  readonly #logins = new CallRate(LOGINS_PER_SECOND)
+  readonly #renewals = new CallRate(LOGINS_PER_SECOND)
+  readonly #messages = new CallRate(MESSAGES_PER_SECOND)
+  #session: Session | null = null
+  #loggedIn = false
+  #calls: CallBook | null = null
+  #subscribed = new Set<string>()
+
+  constructor(
+    readonly appId: string,
+    private readonly parameters: RtmParameters = {},
+  ) {
+    super()
+  }
+
+  /** Codes: 1 to 9, as {@link CODES} names them. */
+  async login(parameters: LoginParameters): Promise<void> {
+    if (this.#session !== null) throw new RtmError(CODES.login.already, 'this client is logged in, or logging in')
+    if (!this.#logins.take()) throw new RtmError(CODES.login.tooOften, `at most ${LOGINS_PER_SECOND} logins a second`)
+    const session = this.#begin(parameters)
+    const late = setTimeout(() => session.giveUp(), LOGIN_MS)
+    try {
+      await session.client.login(parameters.token === undefined ? {} : { token: parameters.token })
+      this.#loggedIn = !session.isOver
+    } catch (error) {
+      throw this.#refused(session, error)
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  /** Everything that was subscribed to is gone. */
+  async logout(): Promise<void> {
+    const session = this.#here()
+    this.#over(session)
+    await session.client.logout()
+  }
+
+  async renewToken(token: string): Promise<void> {
+    const { client } = this.#here()
+    if (!this.#renewals.take()) throw new RtmError(CODES.login.tooOften, `at most ${LOGINS_PER_SECOND} renewals a second`)
+    await calling('login', client.renewToken(token))
+  }
+
+  /** `hasPeerReceived`: a session of the peer has acknowledged it. */
+  async sendMessageToPeer(message: RtmMessage, peerId: string, { enableOfflineMessaging = false }: SendMessageOptions = {}): Promise<{ readonly hasPeerReceived: boolean }> {
+    const { client } = this.#here()
+    const text: unknown = (message as RtmMessage | undefined)?.text
+    if (typeof text !== 'string' || !fitsUtf8(text, DEFAULT_LIMITS.messageTextBytes)) throw new RtmError(CODES.message.message, `a message has a text of at most ${DEFAULT_LIMITS.messageTextBytes} bytes`)
+    if (!this.#messages.take()) throw new RtmError(CODES.message.tooOften, `at most ${MESSAGES_PER_SECOND} messages a second`)
+    const { received } = await calling('message', client.messages.send(peerId, text, { offline: enableOfflineMessaging }))
+    return { hasPeerReceived: received }
+  }
+
+  /** Whether each is there; whoever is UNREACHABLE still is. */
+  async queryPeersOnlineStatus(peerIds: readonly string[]): Promise<Readonly<Record<string, boolean>>> {
+    const { client } = this.#here()
+    const statuses = await calling('subscription', client.peers.query(someOf(peerIds, QUERY_MAX)))
+    return recordOf(Object.entries(statuses).map(([id, status]) => [id, status !== 'OFFLINE']))
+  }
+
+  /** `PeersOnlineStatusChanged` names all of them once, and from then on those that change. */
+  async subscribePeersOnlineStatus(peerIds: readonly string[]): Promise<void> {
+    const session = this.#here()
+    const statuses = await calling('subscription', session.client.peers.subscribe(someOf(peerIds, PEERS_MAX)))
+    if (session !== this.#session) return
+    const isNews = Object.keys(statuses).some((id) => !this.#subscribed.has(id))
+    for (const id of Object.keys(statuses)) this.#subscribed.add(id)
+    if (isNews) this.emit('PeersOnlineStatusChanged', statuses)
+  }
+
+  async unsubscribePeersOnlineStatus(peerIds: readonly string[]): Promise<void> {
+    const { client } = this.#here()
+    await calling('subscription', client.peers.unsubscribe(someOf(peerIds, PEERS_MAX)))
+    for (const id of peerIds) this.#subscribed.delete(id)
+  }
+
+  /** Those who are subscribed to now. `ONLINE_STATUS` is the only option that there is. */
+  async queryPeersBySubscriptionOption(option: 'ONLINE_STATUS'): Promise<string[]> {
+    this.#here()
+    if ((option as string) !== 'ONLINE_STATUS') throw new RtmError(CODES.subscription.argument, 'the option is ONLINE_STATUS')
+    return [...this.#subscribed]
+  }
+
+  /** Sends nothing yet: see {@link LocalInvitation.send}. */
+  createLocalInvitation(calleeId: string): LocalInvitation {
+    return new LocalInvitation(calleeId, () => this.#calls)
+  }
+
+  #begin({ uid, token }: LoginParameters): Session {
+    const session = this.#open(uid, token)
+    const { client } = session
+    const mine = (): boolean => session === this.#session
+    client.on('message', ({ text, from, offline, timestamp }) => {
+      if (mine()) this.emit('MessageFromPeer', { text }, from, { isOfflineMessage: offline, serverReceivedTs: timestamp })
+    })
+    client.on('peers', (changes) => {
+      if (mine()) this.emit('PeersOnlineStatusChanged', recordOf(changes.map(({ userId, status }) => [userId, status])))
+    })
+    const calls = new CallBook(client, (invitation) => this.emit('RemoteInvitationReceived', invitation))
+    this.#session = session
+    this.#calls = calls
+    this.#subscribed = new Set()
+    return session
+  }
+
+  #open(uid: string, token: string | undefined): Session {
+    const { url, presenceTimeout } = this.parameters
+    try {
+      const session: Session = new Session(
+        this.appId,
+        uid,
+        { ...(url !== undefined && { url }), ...(presenceTimeout !== undefined && { presenceTimeout }), ...(token !== undefined && { token }) },
+        {
+          changed: ([state, reason]) => this.emit('ConnectionStateChanged', state, reason),
+          tokenWillExpire: () => this.emit('TokenWillExpired'),
+          tokenDidExpire: () => this.emit('TokenDidExpired'),
+          over: () => this.#over(session),
+        },
+      )
+      return session
+    } catch (error) {
+      throw toRtmError(error, 'login')
+    }
+  }
+
+  #refused(session: Session, error: unknown): RtmError {
+    const refusal = session.timedOut ? new RtmError(CODES.login.timeout, `not logged in within ${LOGIN_MS} ms`) : toRtmError(error, 'login')
+    this.#over(session)
+    // Refused before anything was asked: the link has not moved, so nobody else says so.
+    if (session.client.linkState === 'IDLE' && !session.isOver && !session.timedOut) this.emit('ConnectionStateChanged', 'DISCONNECTED', 'LOGIN_FAILURE')
+    return refusal
+  }
+
+  #over(session: Session): void {
+    if (session !== this.#session) return
+    this.#session = null
+    this.#loggedIn = false
+    this.#calls?.close()
+    this.#calls = null
+    this.#subscribed = new Set()
+  }
+
+  /** Throws 102 unless there is a session that has logged in. */
+  #here(): Session {
+    if (this.#session === null || !this.#loggedIn) throw notLoggedIn()
+    return this.#session
+  }
+}
+
+async function calling<T>(area: Area, call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    throw toRtmError(error, area)
+  }
+}
+
+function someOf(peerIds: readonly string[], most: number): readonly string[] {
+  if (!Array.isArray(peerIds as unknown) || peerIds.length === 0) throw new RtmError(CODES.subscription.argument, 'peerIds is a list of user ids')
+  if (peerIds.length > most) throw new RtmError(most === QUERY_MAX ? CODES.subscription.argument : CODES.subscription.overflow, `at most ${most} users in one call`)
+  return peerIds
+}

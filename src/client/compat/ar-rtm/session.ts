@@ -1,0 +1,77 @@
+import { ERRORS } from '../../../protocol/errors.js'
+import type { KickedEvent, TokenEvent } from '../../../protocol/events.js'
+import { RollcallClient, type ClientOptions, type LinkStateEvent } from '../../index.js'
+import { changeOf, type ConnectionChange } from './connection-state.js'
+
+export interface SessionHooks {
+  changed(change: ConnectionChange): void
+  tokenWillExpire(): void
+  tokenDidExpire(): void
+  /** Nothing can be asked on it any more. It is called before `changed` says so. */
+  over(): void
+}
+
+/** One login of the layer, with the SDK's client for it: what happens to its link, in the original's words. */
+export class Session {
+  readonly client: RollcallClient
+  #over = false
+  #kicked: KickedEvent | null = null
+  #timedOut = false
+
+  constructor(
+    appId: string,
+    readonly uid: string,
+    options: ClientOptions,
+    private readonly hooks: SessionHooks,
+  ) {
+    this.client = new RollcallClient(appId, uid, options)
+    this.client.on('kicked', (event) => (this.#kicked = event))
+    this.client.on('linkState', (event) => this.#moved(event))
+    this.client.on('token', (event) => this.#token(event))
+  }
+
+  get timedOut(): boolean {
+    return this.#timedOut
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** The login took too long. */
+  giveUp(): void {
+    this.#timedOut = true
+    void this.client.logout()
+  }
+
+  #moved(event: LinkStateEvent): void {
+    if (this.#over) return
+    const expired = event.reasonCode === ERRORS.TOKEN_EXPIRED.errorCode && event.operation !== 'LOGIN'
+    if (expired) {
+      this.#expired()
+      return
+    }
+    const change = changeOf(event, { kicked: this.#kicked, timedOut: this.#timedOut })
+    if (event.currentState === 'IDLE' || event.currentState === 'FAILED') this.#end()
+    if (change !== null) this.hooks.changed(change)
+  }
+
+  #token({ eventType }: TokenEvent): void {
+    if (this.#over) return
+    if (eventType === 'WILL_EXPIRE') this.hooks.tokenWillExpire()
+    else this.#expired()
+  }
+
+  /** The server closes the connection, and without another token there is no way back: the SDK is spared the try. */
+  #expired(): void {
+    this.#end()
+    void this.client.logout()
+    this.hooks.tokenDidExpire()
+    this.hooks.changed(['ABORTED', 'TOKEN_EXPIRED'])
+  }
+
+  #end(): void {
+    this.#over = true
+    this.hooks.over()
+  }
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from '@jest/globals'
+
+import { uniqueChannel } from '../support/client.js'
+import { Link } from '../support/link.js'
+import { startNode, useCluster } from '../support/node.js'
+import { useTestScope } from '../support/scope.js'
+import { befriend, TimUser } from '../support/tim.js'
+
+const cluster = useCluster()
+const scope = useTestScope()
+const account = (name: string): string => uniqueChannel(name)
+
+describe('when an account\'s last session is gone', () => {
+  test('001.7 by a logout, each online friend is told once', async () => {
+    const a = await TimUser.login(scope, account('a'), cluster.a)
+    const friends = [await TimUser.login(scope, account('near'), cluster.a), await TimUser.login(scope, account('far'), cluster.b)]
+    const stranger = await TimUser.login(scope, account('stranger'), cluster.b)
+    for (const friend of friends) await befriend(a, friend)
+    await a.tc.logout()
+    for (const friend of friends) expect(await friend.expectFrom(a.account, 1)).toEqual([{ id: expect.any(String), offline: true, fromTid: { node: a.account } }])
+    for (const each of [...friends, stranger]) await each.settled(each === friends[0] ? stranger : friends[0]!)
+    expect(friends.map((friend) => friend.from(a.account).length)).toEqual([1, 1])
+    expect(stranger.from(a.account)).toEqual([])
+  })
+
+  test('001.7 by a timeout, friends are told once, and so is the account itself if it is back by then', async () => {
+    const wire = await Link.open(scope, cluster.a)
+    const a = await TimUser.login(scope, account('a'), wire)
+    const b = await TimUser.login(scope, account('b'), cluster.b)
+    await befriend(a, b)
+    wire.cut()
+    expect(await b.expectFrom(a.account, 1)).toEqual([{ id: expect.any(String), offline: true, fromTid: { node: a.account } }])
+    wire.restore(cluster.b)
+    await a.tc.PresenceToUser(b.account, 1, 'back')
+    await b.expectFrom(a.account, 2)
+  })
+
+  test('001.8 closing one of two sessions tells friends nothing, closing the last tells them once', async () => {
+    const name = account('a')
+    const desk = await TimUser.login(scope, name, cluster.a)
+    const phone = await TimUser.login(scope, name, cluster.b)
+    const b = await TimUser.login(scope, account('b'), cluster.b)
+    await befriend(desk, b)
+    await desk.tc.logout()
+    await phone.tc.BroadPresence(0, 1, 'still here')
+    expect(await b.expectFrom(name, 1)).toMatchObject([{ status: 'still here' }])
+    await phone.tc.logout()
+    const [, told] = await b.expectFrom(name, 2)
+    expect(told).toMatchObject({ offline: true })
+    const marker = await TimUser.login(scope, account('marker'), cluster.a)
+    await b.settled(marker)
+    expect(b.from(name)).toHaveLength(2)
+  })
+
+  test('001.9 with presence.offline.block nobody is told, and what is said explicitly still flows', async () => {
+    const options = { redisUrl: cluster.redis.url, appId: 'quiet', 'presence.offline.block': true }
+    const [one, two] = [await startNode(scope, options), await startNode(scope, options)]
+    const a = await TimUser.login(scope, account('a'), one, { appId: 'quiet' })
+    const b = await TimUser.login(scope, account('b'), two, { appId: 'quiet' })
+    await befriend(a, b)
+    await a.tc.BroadPresence(1, 1, 'hello')
+    await b.expectFrom(a.account, 1)
+    await a.tc.logout()
+    const again = await TimUser.login(scope, a.account, one, { appId: 'quiet' })
+    await again.tc.BroadPresence(1, 1, 'again')
+    const told = await b.expectFrom(a.account, 2)
+    expect(told.some(({ offline }) => offline === true)).toBe(false)
+  })
+})
+
+test('001.14 over the device limit a login is refused, and says so', async () => {
+  const options = { redisUrl: cluster.redis.url, appId: 'limited', login: 'reject' as const, maxSessions: 2 }
+  const [one, two] = [await startNode(scope, options), await startNode(scope, options)]
+  const name = account('a')
+  await TimUser.login(scope, name, one, { appId: 'limited' })
+  await TimUser.login(scope, name, two, { appId: 'limited' })
+  const third = TimUser.create(scope, name, two, { appId: 'limited' })
+  const refusal = { timType: 16, error: { code: 4111, info: 'over entry' } }
+  await expect(third.tc.login()).rejects.toMatchObject(refusal)
+  expect(await third.expectAcks(1)).toMatchObject([{ ok: false, ...refusal }])
+})

@@ -1,0 +1,166 @@
+import { describe, expect, test } from '@jest/globals'
+
+import type { LocalInvitation } from '../../src/client/compat/ar-rtm/index.js'
+import { uniqueChannel } from '../support/client.js'
+import { useCluster } from '../support/node.js'
+import { CallLog, LOCAL_EVENTS, RtmUser } from '../support/rtm.js'
+import { useTestScope } from '../support/scope.js'
+import { connectPlain } from '../support/plain.js'
+
+const RECEIPT_MS = 1_500
+const ANSWER_MS = 2_000
+const cluster = useCluster({ limits: { invitationReceiptMs: RECEIPT_MS, invitationAnswerMs: ANSWER_MS } })
+const scope = useTestScope()
+const someone = (): string => uniqueChannel('user')
+
+interface Calling {
+  readonly call: LocalInvitation
+  readonly log: CallLog
+}
+
+/** Calls, with what is told of it. */
+function ring(caller: RtmUser, callee: string, content = 'join me'): Calling {
+  const call = caller.client.createLocalInvitation(callee)
+  expect(call.state).toBe('IDLE')
+  const log = new CallLog(call, LOCAL_EVENTS)
+  call.content = content
+  call.channelId = 'room 1'
+  call.send()
+  expect(call.state).toBe('SENT_TO_REMOTE')
+  return { call, log }
+}
+
+/** A caller and a callee on different nodes. */
+async function two(): Promise<readonly [RtmUser, RtmUser]> {
+  return [await RtmUser.login(scope, someone(), cluster.a), await RtmUser.login(scope, someone(), cluster.b)]
+}
+
+describe('002.16 an invitation', () => {
+  test('is received, and accepted with a response', async () => {
+    const [caller, callee] = await two()
+    const { call, log } = ring(caller, callee.uid)
+    const { call: remote, log: remoteLog } = await callee.rings()
+    expect(remote).toMatchObject({ callerId: caller.uid, content: 'join me', channelId: 'room 1', state: 'INVITATION_RECEIVED' })
+    await log.expect('LocalInvitationReceivedByPeer')
+    expect(call.state).toBe('RECEIVED_BY_REMOTE')
+    remote.response = 'on my way'
+    remote.accept()
+    expect(remote.state).toBe('ACCEPT_SENT_TO_LOCAL')
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationAccepted on my way')
+    await remoteLog.expect('RemoteInvitationAccepted')
+    expect([call.state, call.response, remote.state]).toEqual(['ACCEPTED_BY_REMOTE', 'on my way', 'ACCEPTED'])
+    call.cancel()
+    remote.refuse()
+    expect([call.state, remote.state]).toEqual(['ACCEPTED_BY_REMOTE', 'ACCEPTED'])
+  })
+
+  test('is refused with a response', async () => {
+    const [caller, callee] = await two()
+    const { call, log } = ring(caller, callee.uid)
+    const { call: remote, log: remoteLog } = await callee.rings()
+    remote.response = 'not now'
+    remote.refuse()
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused not now')
+    await remoteLog.expect('RemoteInvitationRefused')
+    expect([call.state, call.response, remote.state]).toEqual(['REFUSED_BY_REMOTE', 'not now', 'REFUSED'])
+  })
+
+  test('is canceled by the caller', async () => {
+    const [caller, callee] = await two()
+    const { call, log } = ring(caller, callee.uid)
+    const { call: remote, log: remoteLog } = await callee.rings()
+    await log.expect('LocalInvitationReceivedByPeer')
+    call.cancel()
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationCanceled')
+    await remoteLog.expect('RemoteInvitationCanceled join me')
+    expect([call.state, remote.state]).toEqual(['CANCELED', 'CANCELED'])
+  })
+
+  test('to somebody who is offline fails when its time is over; to one who comes in time it rings', async () => {
+    const caller = await RtmUser.login(scope, someone(), cluster.a)
+    const missing = ring(caller, someone())
+    const late = someone()
+    const arrives = ring(caller, late)
+    const callee = await RtmUser.login(scope, late, cluster.b)
+    const { call } = await callee.rings()
+    call.refuse()
+    await arrives.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused')
+    await missing.log.expect('LocalInvitationFailure PEER_OFFLINE')
+    expect(missing.call.state).toBe('FAILURE')
+  })
+
+  test('to somebody whose client does not answer for it fails for want of a response', async () => {
+    const caller = await RtmUser.login(scope, someone(), cluster.a)
+    const deaf = await connectPlain(scope, someone(), cluster.b)
+    const { log } = ring(caller, deaf.user)
+    await log.expect('LocalInvitationFailure PEER_NO_RESPONSE')
+  })
+
+  test('that nobody answers expires on both sides', async () => {
+    const [caller, callee] = await two()
+    const { call, log } = ring(caller, callee.uid)
+    const { call: remote, log: remoteLog } = await callee.rings()
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure INVITATION_EXPIRE')
+    await remoteLog.expect('RemoteInvitationFailure INVITATION_EXPIRE')
+    expect([call.state, remote.state]).toEqual(['FAILURE', 'FAILURE'])
+  })
+
+  test('ends when one of the two logs out', async () => {
+    const [caller, callee] = await two()
+    const { log } = ring(caller, callee.uid)
+    const { log: remoteLog } = await callee.rings()
+    await log.expect('LocalInvitationReceivedByPeer')
+    await caller.client.logout()
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure NOT_LOGGEDIN')
+    await remoteLog.expect('RemoteInvitationCanceled join me')
+
+    const again = await RtmUser.login(scope, someone(), cluster.a)
+    const second = ring(again, callee.uid)
+    const { log: ringing } = await callee.rings()
+    await second.log.expect('LocalInvitationReceivedByPeer')
+    await callee.client.logout()
+    await ringing.expect('RemoteInvitationFailure PEER_OFFLINE')
+    await second.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure INVITATION_EXPIRE')
+  })
+
+  test('from one who is not logged in fails at once', async () => {
+    const user = RtmUser.create(scope, someone(), cluster.a)
+    const { call, log } = ring(user, someone())
+    await log.expect('LocalInvitationFailure NOT_LOGGEDIN')
+    expect(call.state).toBe('FAILURE')
+  })
+
+  test('rings on all of the callee\'s sessions; one may accept it, also when two do at once', async () => {
+    const caller = await RtmUser.login(scope, someone(), cluster.a)
+    const uid = someone()
+    const sessions = [await RtmUser.login(scope, uid, cluster.a), await RtmUser.login(scope, uid, cluster.b), await RtmUser.login(scope, uid, cluster.b)]
+    const { call, log } = ring(caller, uid)
+    const [one, two, idle] = await Promise.all(sessions.map((session) => session.rings()))
+    if (one === undefined || two === undefined || idle === undefined) throw new Error('three sessions ring')
+    one.call.response = 'one'
+    two.call.response = 'two'
+    one.call.accept()
+    two.call.accept()
+    const winner = await Promise.race([one.log.expect('RemoteInvitationAccepted').then(() => one), two.log.expect('RemoteInvitationAccepted').then(() => two)].map((each) => each.catch(() => new Promise<never>(() => undefined))))
+    const loser = winner === one ? two : one
+    await loser.log.expect('RemoteInvitationFailure ACCEPT_FAILURE')
+    await idle.log.expect('RemoteInvitationCanceled join me')
+    await log.expect('LocalInvitationReceivedByPeer', `LocalInvitationAccepted ${winner.call.response}`)
+    expect(call.response).toBe(winner.call.response)
+  })
+
+  test('says at most 8 KB, and so does the answer', async () => {
+    const [caller, callee] = await two()
+    const long = caller.client.createLocalInvitation(callee.uid)
+    long.content = 'é'.repeat(4_097)
+    expect(() => long.send()).toThrow(expect.objectContaining({ code: 2 }))
+    const { log } = ring(caller, callee.uid, 'é'.repeat(4_096))
+    const { call } = await callee.rings()
+    expect(call.content).toBe('é'.repeat(4_096))
+    call.response = 'x'.repeat(8_193)
+    expect(() => call.accept()).toThrow(expect.objectContaining({ code: 2 }))
+    call.response = 'x'.repeat(8_192)
+    call.accept()
+    await log.expect('LocalInvitationReceivedByPeer', `LocalInvitationAccepted ${'x'.repeat(8_192)}`)
+  })
+})
