@@ -204,7 +204,8 @@ async function calling<T>(area: Area, call: Promise<T>): Promise<T> {
 }
 
 function someOf(peerIds: readonly string[], most: number): readonly string[] {
-  if (!Array.isArray(peerIds as unknown) || peerIds.length === 0) throw new RtmError(CODES.subscription.argument, 'peerIds is a list of user ids')
+  const given: unknown = peerIds
+  if (!Array.isArray(given) || given.length === 0) throw new RtmError(CODES.subscription.argument, 'peerIds is a list of user ids')
   if (peerIds.length > most) throw new RtmError(most === QUERY_MAX ? CODES.subscription.argument : CODES.subscription.overflow, `at most ${most} users in one call`)
   return peerIds
 }
