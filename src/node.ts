@@ -10,8 +10,14 @@ import { PeerStatuses } from './feeds/peer-statuses.js'
 import { clusterAdapter, createGateway, Takeovers, type Gateway } from './gateway/index.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics/index.js'
+import { Broadcasts } from './presence/broadcasts.js'
+import type { Lane } from './presence/lane.js'
+import { Invitations } from './presence/invitations.js'
+import { Messages } from './presence/messages.js'
 import { UserMetadata } from './presence/metadata.js'
 import { NodePresence } from './presence/node-presence.js'
+import { Roster } from './presence/roster.js'
+import { userChannel, type Timer } from './presence/types.js'
 import type { Receiver } from './protocol/webhooks.js'
 import { createApp, createHttpServer, Functions } from './rest/index.js'
 import { createStore, placeOf } from './store/index.js'
@@ -84,7 +90,34 @@ export function createNode(options: NodeOptions = {}): Node {
     log,
   )
   const metadata = new UserMetadata(store.metadata, config.appId, config.limits)
-  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log, () => Promise.resolve())
+  const roster = new Roster(store.roster, config.appId, config.limits)
+  const messages = new Messages(store.messages, {
+    app: config.appId,
+    limits: config.limits,
+    heartbeatMs: config.heartbeatMs,
+    blocks: (owner, peer) => roster.blocks(owner, peer),
+    newToken: newId,
+    onDropped: (count) => metrics.messagesDropped.inc(count),
+  })
+  const broadcasts = new Broadcasts(store.roster, store.roster, config.appId, newId)
+  const invitations = new Invitations({
+    store: store.invitations,
+    roster: store.roster,
+    presence,
+    limits: config.limits,
+    heartbeatMs: config.heartbeatMs,
+    metrics,
+    onTimer: (userId, inMs) => sweeper.deadline(store.partitionOf(userChannel(config.appId, userId)), inMs),
+  })
+  const ring = (lane: Lane, timer: Timer): Promise<void> => {
+    switch (timer.kind) {
+      case 'farewell':
+        return broadcasts.farewell(lane.partition, timer, lane.clockNow)
+      case 'invitation':
+        return invitations.ring(timer)
+    }
+  }
+  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log, ring)
   const mail = new Mail(store, config.appId)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
   const peers = new PeerStatuses(presence, config.heartbeatMs, metrics, log)
@@ -109,7 +142,7 @@ export function createNode(options: NodeOptions = {}): Node {
     renderMetrics: options.shareMetrics?.(() => metrics.json()),
   })
   const server = httpServer(options.server, app)
-  const gateway = createGateway({ server, config, auth, presence, metadata, feeds, peers, metrics, log })
+  const gateway = createGateway({ server, config, auth, presence, metadata, messages, roster, broadcasts, invitations, feeds, peers, mail, metrics, log })
   const takeovers = new Takeovers({
     io: gateway.io,
     nodeId,
@@ -144,6 +177,7 @@ export function createNode(options: NodeOptions = {}): Node {
     feeds.close()
     peers.close()
     mail.close()
+    messages.close()
     if (options.server === undefined && server.listening) await closeServer(server)
     await store.close()
   }

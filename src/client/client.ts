@@ -14,6 +14,8 @@ import { checkOptions, optionsOf, type ClientOptions } from './options.js'
 import { onPageHide } from './page.js'
 import { PeersApi } from './peers-api.js'
 import { PresenceApi, type Done } from './presence-api.js'
+import { RosterApi } from './roster-api.js'
+import { StatusApi } from './status-api.js'
 import { StorageApi } from './storage-api.js'
 import { StreamChannel, type SubscribeResult } from './stream-channel.js'
 import type { SubscribeOptions } from './subscription.js'
@@ -30,7 +32,7 @@ export interface RenewTokenResult extends Done {
 /**
  * A client of a Rollcall cluster, in the shape of RTM 2.x (`000`), for browsers and Node.
  *
- * Events: `presence`, `peers`, `message`, `invitation`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
+ * Events: `presence`, `peers`, `message`, `invitation`, `status`, `roster`, `linkState`, `token`, `kicked` ({@link ClientEvents}). None fires before the tick of the call that
  * caused it has ended. Every failed call rejects with a {@link RollcallError}, whose `operation` names the call.
  */
 export class RollcallClient extends Emitter<ClientEvents> {
@@ -45,6 +47,10 @@ export class RollcallClient extends Emitter<ClientEvents> {
   readonly storage: StorageApi
   /** Messages to other users. */
   readonly messages: MessagesApi
+  /** What this user says of itself to others. */
+  readonly status: StatusApi
+  /** This user's friends. */
+  readonly roster: RosterApi
   readonly #credentials: Credentials
   readonly #link: Link
   readonly #channels: Channels
@@ -80,6 +86,8 @@ export class RollcallClient extends Emitter<ClientEvents> {
       invitation: (invitation, acknowledge) => this.invitations.receive(invitation, acknowledge),
       message: (event, acknowledge) => this.messages.receive(event, acknowledge),
       received: () => this.messages.received,
+      status: (notice) => this.status.receive(notice),
+      roster: (notice) => this.roster.receive(notice),
       token: (event) => {
         this.emit('token', event)
         if (event.eventType === 'WILL_EXPIRE' && this.#credentials.canRenew) void renewInBackground(() => this.#renew(), this.#renewal.signal)
@@ -97,6 +105,8 @@ export class RollcallClient extends Emitter<ClientEvents> {
       }),
     )
     this.storage = new StorageApi(userId, this.#link)
+    this.status = new StatusApi(this.#link, (notice) => this.emit('status', notice))
+    this.roster = new RosterApi(this.#link, (notice) => this.emit('roster', notice))
     this.messages = new MessagesApi(this.#link, { later: (run) => this.later(run), deliver: (message) => this.deliver('message', message) })
   }
 
@@ -192,6 +202,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#unhook()
     this.peers.end()
     this.messages.end()
+    this.status.end()
     this.invitations.end()
     return this.#channels.end()
   }

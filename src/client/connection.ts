@@ -3,6 +3,8 @@ import { ERRORS, RollcallError, type ErrorBody, type ErrorCode } from '../protoc
 import type { KickedEvent, MessageEvent, MovingEvent, PacketSpan, PeerChange, PresenceEvent, ReadyEvent, TokenEvent } from '../protocol/events.js'
 import type { Invitation } from '../protocol/invitations.js'
 import type { HandshakeAuth, Reply, RequestName } from '../protocol/requests.js'
+import type { RosterNotice } from '../protocol/roster.js'
+import type { StatusNotice } from '../protocol/statuses-told.js'
 import type { Address, ClientOptions } from './options.js'
 import type { ReplyOf, RequestOf } from './wire.js'
 
@@ -16,6 +18,8 @@ export interface ConnectionHandlers {
   peers(changes: readonly PeerChange[], connection: Connection): void
   invitation(invitation: Invitation, acknowledge?: () => void): void
   message(event: MessageEvent, acknowledge: () => void): void
+  status(notice: StatusNotice): void
+  roster(notice: RosterNotice): void
   token(event: TokenEvent): void
   kicked(event: KickedEvent, connection: Connection): void
   moving(event: MovingEvent, connection: Connection): void
@@ -48,7 +52,9 @@ export class Connection {
     socket.on('presence', (events: readonly PresenceEvent[], span?: PacketSpan) => handlers.presence(events, span))
     socket.on('peers', (changes: readonly PeerChange[]) => handlers.peers(changes, this))
     socket.on('invitation', (invitation: Invitation, acknowledge?: () => void) => handlers.invitation(invitation, acknowledge))
-    socket.on('message', (event: MessageEvent, acknowledge: () => void) => handlers.message(event, acknowledge))
+    socket.on('message', (event: MessageEvent, acknowledge?: () => void) => handlers.message(event, acknowledge ?? (() => undefined)))
+    socket.on('status', (notice: StatusNotice) => handlers.status(notice))
+    socket.on('roster', (notice: RosterNotice) => handlers.roster(notice))
     socket.on('token', (event: TokenEvent) => handlers.token(event))
     socket.on('kicked', (event: KickedEvent) => handlers.kicked(event, this))
     socket.on('moving', (event: MovingEvent) => handlers.moving(event, this))

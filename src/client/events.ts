@@ -1,5 +1,7 @@
 import type { ChannelType, States } from '../protocol/channel.js'
 import type { Invitation } from '../protocol/invitations.js'
+import type { RosterNotice } from '../protocol/roster.js'
+import type { StatusNotice } from '../protocol/statuses-told.js'
 import type { IntervalInfo, KickedEvent, Occupant, PeerChange, PresenceEventType, TokenEvent } from '../protocol/events.js'
 
 export type LinkState = 'IDLE' | 'CONNECTING' | 'CONNECTED' | 'DISCONNECTED' | 'SUSPENDED' | 'FAILED'
@@ -59,6 +61,10 @@ export interface ClientEvents {
   /** An invitation that this client's user has sent or was sent has come to a state; each once, in order. */
   readonly invitation: Invitation
   readonly message: PeerMessage
+  /** What a user says of itself, to this user or to all friends; and, with `offline`, that a friend's last session has ended. */
+  readonly status: StatusNotice
+  /** A friend request, a friendship or its end. */
+  readonly roster: RosterNotice
   readonly linkState: LinkStateEvent
   readonly token: TokenEvent
   readonly kicked: KickedEvent

@@ -10,6 +10,8 @@ export type { Done, GetStateResult, PresenceApi, RemoveStateOptions, WhereNowRes
 export type {
   GetUserMetadataOptions, GetUserMetadataResult, MetadataItemInput, RemoveUserMetadataOptions, StorageApi, WriteUserMetadataOptions, WriteUserMetadataResult,
 } from './storage-api.js'
+export type { AddFriendResult, RosterApi, RosterResult } from './roster-api.js'
+export type { SendStatusResult, StatusApi } from './status-api.js'
 export type { StreamChannel, SubscribeResult } from './stream-channel.js'
 export type { SubscribeOptions } from './subscription.js'
 export type { ChannelRef, ChannelType, States } from '../protocol/channel.js'
@@ -17,4 +19,6 @@ export type { MetadataDetail } from '../protocol/metadata.js'
 export { RollcallError, type ErrorCode } from '../protocol/errors.js'
 export type { Invitation, InvitationReason, InvitationState } from '../protocol/invitations.js'
 export type { IntervalInfo, KickedEvent, Occupant, PeerChange, PeerState, PeerStatus, PresenceEventType, TokenEvent } from '../protocol/events.js'
+export type { FriendRequest, RosterNotice } from '../protocol/roster.js'
+export type { StatusFailure, StatusFields, StatusNotice } from '../protocol/statuses-told.js'
 export type { Member } from '../replica/replica.js'

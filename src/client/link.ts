@@ -4,6 +4,8 @@ import type { Invitation } from '../protocol/invitations.js'
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js'
 import type { Received } from '../protocol/messages.js'
 import type { HandshakeAuth, RequestName } from '../protocol/requests.js'
+import type { RosterNotice } from '../protocol/roster.js'
+import type { StatusNotice } from '../protocol/statuses-told.js'
 import { backoffMs, pause } from './backoff.js'
 import { Connection, ConnectionLost, type ConnectionHandlers } from './connection.js'
 import type { Credentials, LoginOptions } from './credentials.js'
@@ -36,6 +38,8 @@ export interface LinkHooks {
   message(event: MessageEvent, acknowledge: () => void): void
   /** Up to where this session has had its messages. */
   received(): Received
+  status(notice: StatusNotice): void
+  roster(notice: RosterNotice): void
   token(event: TokenEvent): void
   kicked(event: KickedEvent): void
   state(event: LinkStateEvent): void
@@ -78,6 +82,8 @@ export class Link {
       peers: (changes, connection) => hooks.peers(changes, connection),
       invitation: (invitation, acknowledge) => hooks.invitation(invitation, acknowledge),
       message: (event, acknowledge) => hooks.message(event, acknowledge),
+      status: (notice) => hooks.status(notice),
+      roster: (notice) => hooks.roster(notice),
       token: (event) => hooks.token(event),
       kicked: (event, connection) => this.#onKicked(event, connection),
       moving: (event, connection) => this.#onMoving(event, connection),

@@ -1,6 +1,7 @@
 import type { Waiting } from '../presence/types.js'
 import type { ReadyEvent } from '../protocol/events.js'
 import type { Config } from '../config.js'
+import { Calls } from './calls.js'
 import type { Connection } from './connection.js'
 import { Connections } from './connections.js'
 import { directFramesRefused } from './direct-frames.js'
@@ -8,6 +9,8 @@ import { drain } from './drain.js'
 import { Fanout } from './fanout.js'
 import { createHandlers } from './handlers/index.js'
 import { installLogin } from './login.js'
+import { Mailroom } from './mailroom.js'
+import { Notices } from './notices.js'
 import { PeerFanout } from './peer-fanout.js'
 import { createDirectOutlet, createOutlet } from './outlet.js'
 import { Requests } from './requests.js'
@@ -30,7 +33,7 @@ export interface Gateway {
 
 /** Everything that speaks Socket.IO: sessions, requests, and the fan-out of what feeds have to say. */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { config, presence, metadata, feeds, auth, metrics, log } = deps
+  const { config, presence, metadata, messages, roster, broadcasts, feeds, auth, metrics, log } = deps
   let accepting = false
   const io = createServer(deps, () => accepting)
   const cutUpgrades = trackUpgrades(deps.server, io)
@@ -46,7 +49,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
     backlogBytes: limits.backlogBytes,
     metrics,
   })
-  const requests = new Requests({ handlers: createHandlers({ presence, metadata, feeds, peers, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
+  const notices = new Notices({
+    users,
+    tellStatus: (ids, notice) => void io.local.to([...ids]).emit('status', notice),
+    tellRoster: (ids, notice) => void io.local.to([...ids]).emit('roster', notice),
+    backlogBytes: limits.backlogBytes,
+    metrics,
+  })
+  deps.mail.on('status', notices.status)
+  deps.mail.on('roster', notices.roster)
+  const mailroom = new Mailroom({ users, messages, backlogBytes: limits.backlogBytes, metrics, log })
+  users.onWelcome((connection, waiting) => mailroom.welcome(connection, waiting))
+  deps.mail.on('message', (post) => mailroom.post(post))
+  deps.mail.on('received', (post) => messages.received(post))
+  deps.mail.onMissed(() => mailroom.missed())
+  const { invitations } = deps
+  const calls = new Calls({ users, mail: deps.mail, invitations, peers: deps.peers, limits, metrics, log })
+  const requests = new Requests({ handlers: createHandlers({ presence, metadata, messages, invitations, calls, roster, broadcasts, feeds, peers, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
 
   const onConnected = (connection: Connection, waiting: Waiting): void => {
     const { socket } = connection
@@ -65,7 +84,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (connection.alive) users.add(connection, waiting)
   }
 
-  installLogin(io, { config, auth, presence, metrics, log, connections, users, connection: { presence, feeds, fanout, peers, metrics }, accepting: () => accepting }, onConnected)
+  installLogin(io, { config, auth, presence, metrics, log, connections, users, connection: { presence, feeds, fanout, peers, calls, metrics }, accepting: () => accepting }, onConnected)
   feeds.listen(fanout)
   presence.onService((inService) => fanout.onService(inService))
   metrics.onCollect(() => {
@@ -92,6 +111,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await connections.settled()
       fanout.close()
       peers.close()
+      calls.close()
+      mailroom.close()
       cutUpgrades()
       await io.of('/').adapter.close()
     },
@@ -129,6 +150,10 @@ function readyEvent({ session }: Connection, nodeId: string, { limits }: Config)
       metadataKeyBytes: limits.metadataKeyBytes,
       metadataValueBytes: limits.metadataValueBytes,
       metadataBytes: limits.metadataBytes,
+      rosterEntries: limits.rosterEntries,
+      rosterMessageBytes: limits.rosterMessageBytes,
+      statusBytes: limits.statusBytes,
+      statusRecipients: limits.statusRecipients,
       messageTextBytes: limits.messageTextBytes,
       invitationBytes: limits.invitationBytes,
       invitations: limits.invitations,

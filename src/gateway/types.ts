@@ -4,9 +4,14 @@ import type { Auth } from '../auth/index.js'
 import type { Config } from '../config.js'
 import type { Peers } from '../feeds/peer-statuses.js'
 import type { Feeds } from '../feeds/types.js'
+import type { Mail } from '../feeds/mail.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
+import type { Broadcasts } from '../presence/broadcasts.js'
+import type { Invitations } from '../presence/invitations.js'
+import type { Messages } from '../presence/messages.js'
 import type { UserMetadata } from '../presence/metadata.js'
+import type { Roster } from '../presence/roster.js'
 import type { Presence } from '../presence/service.js'
 import type { ServerToClientEvents } from '../protocol/requests.js'
 
@@ -32,9 +37,14 @@ export interface GatewayDeps {
   readonly auth: Auth
   readonly presence: Presence
   readonly metadata: UserMetadata
+  readonly messages: Messages
+  readonly roster: Roster
+  readonly broadcasts: Broadcasts
+  readonly invitations: Invitations
   readonly feeds: Feeds
   readonly peers: Peers
-  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'peers' | 'peerSubscriptions' | 'peerChanges' | 'onCollect'>
+  readonly mail: Pick<Mail, 'on' | 'onMissed'>
+  readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'peers' | 'peerSubscriptions' | 'peerChanges' | 'notices' | 'noticesDropped' | 'messagesDelivered' | 'onCollect'>
   readonly log: Logger
   /**
    * Carries what is addressed to users between nodes. Feeds are fanned out through rooms of this node alone: an

@@ -31,9 +31,14 @@ export const METRICS = {
   packets: { name: 'rollcall_packets_total', type: 'counter', help: 'Presence packets handed to client connections.', labels: [] },
   events: { name: 'rollcall_events_total', type: 'counter', help: 'Presence events in those packets.', labels: [] },
   peerChanges: { name: 'rollcall_peer_changes_total', type: 'counter', help: 'Changes of users\' statuses handed to client connections.', labels: [] },
+  notices: { name: 'rollcall_notices_total', type: 'counter', help: 'Statuses that users told each other, and notices about rosters, handed to client connections.', labels: ['kind'] },
+  noticesDropped: { name: 'rollcall_notices_dropped_total', type: 'counter', help: 'Those that a client was too slow for, and was not told.', labels: ['kind'] },
   snapshots: { name: 'rollcall_snapshots_total', type: 'counter', help: 'SNAPSHOT events sent to clients.', labels: [] },
   skipped: { name: 'rollcall_skipped_total', type: 'counter', help: 'Times that a slow client was skipped until it drained.', labels: [] },
   dropped: { name: 'rollcall_dropped_total', type: 'counter', help: 'Connections that the node ended, by reason.', labels: ['reason'] },
+
+  messagesDelivered: { name: 'rollcall_messages_delivered_total', type: 'counter', help: 'Messages from users handed to client connections.', labels: [] },
+  messagesDropped: { name: 'rollcall_messages_dropped_total', type: 'counter', help: 'Messages that waited for a user and fell out, because there were more than `offlineMessages`.', labels: [] },
 
   commits: { name: 'rollcall_commits_total', type: 'counter', help: 'Batches of changes sent to Redis.', labels: [] },
   ops: { name: 'rollcall_ops_total', type: 'counter', help: 'Operations in those batches, by kind.', labels: ['kind'] },
@@ -54,6 +59,8 @@ export const METRICS = {
   webhooksGivenUp: { name: 'rollcall_webhooks_given_up_total', type: 'counter', help: 'Events that a receiver could not be given.', labels: ['receiver'] },
   webhooksDropped: { name: 'rollcall_webhooks_dropped_total', type: 'counter', help: 'Events that fell out of the outbox before a receiver could be given them.', labels: ['receiver'] },
   webhookBacklog: { name: 'rollcall_webhook_backlog', type: 'gauge', help: 'Events that wait for a receiver, of the partitions that this node delivers.', labels: ['receiver'] },
+
+  invitations: { name: 'rollcall_invitations_total', type: 'counter', help: 'Invitations that this node has brought to a state, by that state.', labels: ['state'] },
 
   redisCalls: { name: 'rollcall_redis_calls_total', type: 'counter', help: 'Commands sent to Redis, by command.', labels: ['command'] },
 } as const satisfies Record<string, Row>

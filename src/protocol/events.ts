@@ -134,6 +134,10 @@ export interface ReadyEvent {
     readonly metadataKeyBytes: number
     readonly metadataValueBytes: number
     readonly metadataBytes: number
+    readonly rosterEntries: number
+    readonly rosterMessageBytes: number
+    readonly statusBytes: number
+    readonly statusRecipients: number
     readonly messageTextBytes: number
     readonly invitationBytes: number
     readonly invitations: number

@@ -3,6 +3,8 @@ import type { ErrorBody } from './errors.js'
 import type { KickedEvent, MessageEvent, MovingEvent, Occupant, PacketSpan, PeerChange, PeerState, Position, PresenceEvent, ReadyEvent, TokenEvent } from './events.js'
 import type { AnswerInvitationRequest, GetInvitationsRequest, Invitation, InvitationRef, InvitationReply, InvitationsReply, InviteRequest } from './invitations.js'
 import type { Received } from './messages.js'
+import type { AddFriendReply, AddFriendRequest, PeerRequest, RosterNotice, RosterReply } from './roster.js'
+import type { SendStatusReply, SendStatusRequest, StatusFields, StatusNotice } from './statuses-told.js'
 import type { MetadataDetail } from './metadata.js'
 
 /** `auth` of the Socket.IO handshake. */
@@ -180,6 +182,12 @@ export interface ClientToServerEvents {
   refuseInvitation: (request: AnswerInvitationRequest, ack: Ack<InvitationReply>) => void
   getInvitations: (request: GetInvitationsRequest, ack: Ack<InvitationsReply>) => void
   sendMessage: (request: SendMessageRequest, ack: Ack<SendMessageReply>) => void
+  addFriend: (request: AddFriendRequest, ack: Ack<AddFriendReply>) => void
+  removeFriend: (request: PeerRequest, ack: Ack<object>) => void
+  blockUser: (request: PeerRequest, ack: Ack<object>) => void
+  getRoster: (request: object, ack: Ack<RosterReply>) => void
+  broadcastStatus: (request: StatusFields, ack: Ack<object>) => void
+  sendStatus: (request: SendStatusRequest, ack: Ack<SendStatusReply>) => void
   /** The page is being closed: a short grace instead of presenceTimeout. No reply. */
   closing: () => void
 }
@@ -191,9 +199,11 @@ export interface ServerToClientEvents {
   presence: (events: readonly PresenceEvent[], span?: PacketSpan) => void
   peers: (changes: readonly PeerChange[]) => void
   /** With an ack where it is SENT to the client's user: that makes it RECEIVED. */
-  invitation: (invitation: Invitation, acknowledge?: () => void) => void
-  /** To be acknowledged by calling `ack`: until then the message has not been received. */
-  message: (event: MessageEvent, ack: () => void) => void
+  invitation: (...args: [invitation: Invitation] | [invitation: Invitation, acknowledge: () => void]) => void
+  /** To be acknowledged by calling `ack`: until then the message has not been received. Absent for a client that never does. */
+  message: (event: MessageEvent, ack?: () => void) => void
+  status: (notice: StatusNotice) => void
+  roster: (notice: RosterNotice) => void
   token: (event: TokenEvent) => void
   kicked: (event: KickedEvent) => void
   moving: (event: MovingEvent) => void

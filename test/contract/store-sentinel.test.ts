@@ -1,8 +1,10 @@
 import { metadataSuite } from './metadata-suite.js'
 import { sentinelRedis } from './setups.js'
+import { rosterSuite } from './roster-suite.js'
 import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
 
 storeSuite(sentinelRedis)
 statusSuite(sentinelRedis)
 metadataSuite(sentinelRedis)
+rosterSuite(sentinelRedis)

@@ -1,12 +1,17 @@
 import type { Action, Auth, Grant } from '../../auth/index.js'
 import type { Feeds } from '../../feeds/types.js'
 import type { Metrics } from '../../metrics/index.js'
+import type { Broadcasts } from '../../presence/broadcasts.js'
+import type { Invitations } from '../../presence/invitations.js'
+import type { Messages } from '../../presence/messages.js'
 import type { UserMetadata } from '../../presence/metadata.js'
+import type { Roster } from '../../presence/roster.js'
 import type { Presence } from '../../presence/service.js'
 import type { Channel } from '../../presence/types.js'
 import type { ChannelRef } from '../../protocol/channel.js'
 import { RollcallError } from '../../protocol/errors.js'
 import type { Limits } from '../../protocol/limits.js'
+import type { Calls } from '../calls.js'
 import { keyOf, type Connection, type Subscription } from '../connection.js'
 import type { PeerFanout } from '../peer-fanout.js'
 
@@ -14,6 +19,11 @@ import type { PeerFanout } from '../peer-fanout.js'
 export interface HandlerContext {
   readonly presence: Presence
   readonly metadata: UserMetadata
+  readonly messages: Pick<Messages, 'send'>
+  readonly roster: Roster
+  readonly broadcasts: Broadcasts
+  readonly invitations: Pick<Invitations, 'cancel' | 'answer'>
+  readonly calls: Pick<Calls, 'invite' | 'get'>
   readonly feeds: Feeds
   readonly peers: Pick<PeerFanout, 'subscribe' | 'unsubscribe' | 'status'>
   readonly auth: Pick<Auth, 'verify'>
@@ -44,11 +54,11 @@ export function inTurn(connection: Connection, channel: ChannelRef, work: () => 
 }
 
 /** The same for what is no channel: `line` is a name of the caller's. */
-export async function inLine(connection: Connection, line: string, work: () => Promise<void>): Promise<void> {
+export async function inLine<T>(connection: Connection, line: string, work: () => Promise<T>): Promise<T> {
   const leave = await connection.turns.enter(line)
   try {
     connection.assertAlive()
-    await work()
+    return await work()
   } finally {
     leave()
   }

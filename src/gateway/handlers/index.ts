@@ -9,6 +9,8 @@ import { queryPeers, subscribePeers, unsubscribePeers } from './peers.js'
 import { resume } from './resume.js'
 import { getState, removeState, setState, stateCalls } from './state.js'
 import { subscribe, unsubscribe } from './subscribe.js'
+import { addFriend, blockUser, getRoster, removeFriend } from './roster.js'
+import { broadcastStatus, sendStatus } from './status-told.js'
 import { renewToken } from './token.js'
 
 /** Every request that a client can make, by its name on the wire. */
@@ -31,6 +33,12 @@ export function createHandlers(context: HandlerContext, log: Logger): Handlers {
     updateUserMetadata: updateUserMetadata(context),
     removeUserMetadata: removeUserMetadata(context),
     getUserMetadata: getUserMetadata(context),
+    addFriend: addFriend(context),
+    removeFriend: removeFriend(context),
+    blockUser: blockUser(context),
+    getRoster: getRoster(context),
+    broadcastStatus: broadcastStatus(context),
+    sendStatus: sendStatus(context),
     sendMessage: sendMessage(context),
     invite: invite(context),
     cancelInvitation: cancelInvitation(context),

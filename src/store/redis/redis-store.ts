@@ -22,11 +22,15 @@ import {
 } from '../../presence/types.js'
 import { decodeEvent, decodePost, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, parseTimer, PARTITION_COUNT_KEY, partitionOf, timerText } from './keys.js'
+import { RedisMessages } from './message-store.js'
+import { RedisInvitations } from './invitation-store.js'
 import { RedisMetadata } from './metadata-store.js'
 import { RedisOutbox } from './outbox-store.js'
+import { RedisRoster } from './roster-store.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
 import { RecentOwners } from './recent-owners.js'
+import { pages, parseCursor, upTo } from './paging.js'
 import { checkRequirements } from './requirements.js'
 import type { Subscriber } from './subscriber.js'
 import { Topology } from './topology.js'
@@ -47,8 +51,14 @@ const SCAN_COUNT = 500
 export class RedisStore implements PresenceStore, PostOffice {
   /** What lasts. */
   readonly metadata: RedisMetadata
+  /** What users send each other. */
+  readonly messages: RedisMessages
   /** What is written for webhooks, once {@link keepOutbox} was called. */
   readonly outbox: RedisOutbox
+  /** Who has whom as a friend, and what users tell each other of themselves. */
+  readonly roster: RedisRoster
+  /** Who has invited whom. */
+  readonly invitations: RedisInvitations
   readonly #keys: readonly Keys[]
   readonly #topology: Topology
   readonly #owners = new RecentOwners()
@@ -69,6 +79,24 @@ export class RedisStore implements PresenceStore, PostOffice {
       (app, userId) => this.#keysOf(userChannel(app, userId)).meta(app, userId),
       (running) => this.#call(running),
     )
+    this.roster = new RedisRoster({
+      redis,
+      partitionOf: (channel) => this.partitionOf(channel),
+      keysOf: (partition) => this.#of(partition),
+      call: (running) => this.#call(running),
+      pipeline: (fill) => this.#pipeline(fill),
+      moveTimer: (partition, timer, at) => this.moveTimer(partition, timer, at),
+    })
+    this.messages = new RedisMessages(
+      redis,
+      (app, userId) => this.#keysOf(userChannel(app, userId)),
+      (running) => this.#call(running),
+    )
+    this.invitations = new RedisInvitations({
+      redis,
+      keysOf: (app, userId) => this.#keysOf(userChannel(app, userId)),
+      call: (running) => this.#call(running),
+    })
     this.outbox = new RedisOutbox({ redis, subscriber, keys: this.#keys, ttlS: KEY_TTL_S, call: (running) => this.#call(running) })
   }
 
@@ -417,33 +445,4 @@ export class RedisStore implements PresenceStore, PostOffice {
       return reply
     })
   }
-}
-
-/** Of members with their scores, in order: those up to a score, and the score of the one that follows. */
-function upTo(most: number, flat: readonly string[]): { readonly rows: readonly { readonly text: string; readonly at: number }[]; readonly next: number } {
-  const rows: { text: string; at: number }[] = []
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    const at = Number(flat[i + 1])
-    if (at > most) return { rows, next: at }
-    rows.push({ text: flat[i] ?? '', at })
-  }
-  return { rows, next: Infinity }
-}
-
-type Page = readonly [cursor: string, found: readonly string[]]
-
-/** What a SCAN, HSCAN or SSCAN finds, call by call. */
-async function* pages(next: (cursor: string) => Promise<Page>): AsyncIterable<readonly string[]> {
-  let cursor = '0'
-  do {
-    const [following, found] = await next(cursor)
-    yield found
-    cursor = following
-  } while (cursor !== '0')
-}
-
-/** Which master, and where in its keys. */
-function parseCursor(cursor: string): [number, string] {
-  const [master = '', from = ''] = cursor.split('.')
-  return [Number(master), from]
 }

@@ -1,0 +1,28 @@
+/** Of members with their scores, in order: those up to a score, and the score of the one that follows. */
+export function upTo(most: number, flat: readonly string[]): { readonly rows: readonly { readonly text: string; readonly at: number }[]; readonly next: number } {
+  const rows: { text: string; at: number }[] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const at = Number(flat[i + 1])
+    if (at > most) return { rows, next: at }
+    rows.push({ text: flat[i] ?? '', at })
+  }
+  return { rows, next: Infinity }
+}
+
+type Page = readonly [cursor: string, found: readonly string[]]
+
+/** What a SCAN, HSCAN or SSCAN finds, call by call. */
+export async function* pages(next: (cursor: string) => Promise<Page>): AsyncIterable<readonly string[]> {
+  let cursor = '0'
+  do {
+    const [following, found] = await next(cursor)
+    yield found
+    cursor = following
+  } while (cursor !== '0')
+}
+
+/** Which master, and where in its keys. */
+export function parseCursor(cursor: string): [number, string] {
+  const [master = '', from = ''] = cursor.split('.')
+  return [Number(master), from]
+}
