@@ -25,7 +25,7 @@ export interface Peers {
   release(userIds: Iterable<string>): void
   /** Of a user that is held. */
   status(userId: string): UserStatus
-  /** The one consumer. */
+  /** Each one that is added is told of all users who are held, whoever holds them. */
   listen(listener: PeerListener): void
   /** Users that are watched on this node. */
   readonly size: number
@@ -45,7 +45,7 @@ export class PeerStatuses implements Peers {
   readonly #lingering = new Map<number, NodeJS.Timeout>()
   readonly #context: PartitionContext
   readonly #lingerMs: number
-  #listener: PeerListener = () => undefined
+  readonly #listeners: PeerListener[] = []
   #closed = false
 
   constructor(
@@ -61,7 +61,9 @@ export class PeerStatuses implements Peers {
       app: presence.app,
       // A life has put back what an earlier one had within two heartbeats.
       leastSettlingMs: 2 * heartbeatMs,
-      onNews: (news) => this.#listener(news),
+      onNews: (news) => {
+        for (const listener of this.#listeners) listener(news)
+      },
       onMissed: () => metrics.gaps.inc(),
       onTrouble: (partition, error) =>
         log.warn({ reason: error instanceof Error ? error.message : String(error), partition }, 'statuses of peers could not be read; it is tried again'),
@@ -76,7 +78,7 @@ export class PeerStatuses implements Peers {
   }
 
   listen(listener: PeerListener): void {
-    this.#listener = listener
+    this.#listeners.push(listener)
   }
 
   async acquire(userIds: readonly string[]): Promise<void> {

@@ -4,9 +4,11 @@ import type { Metrics } from '../metrics/index.js'
 import type { EndReason, Presence, Session } from '../presence/service.js'
 import type { ChannelRef } from '../protocol/channel.js'
 import { ERRORS, RollcallError } from '../protocol/errors.js'
+import type { Received } from '../protocol/messages.js'
 import type { Watcher } from './watchers.js'
 import { backlogOf } from './backlog.js'
 import type { Fanout } from './fanout.js'
+import type { Calls } from './calls.js'
 import type { PeerFanout, PeerWatcher } from './peer-fanout.js'
 import { Serial } from './serial.js'
 import { TokenClock } from './token-clock.js'
@@ -37,6 +39,7 @@ export interface ConnectionDeps {
   readonly feeds: Feeds
   readonly fanout: Fanout
   readonly peers: Pick<PeerFanout, 'unsubscribe'>
+  readonly calls: Pick<Calls, 'leave'>
   readonly metrics: Pick<Metrics, 'dropped'>
 }
 
@@ -67,6 +70,8 @@ export class Connection implements Watcher, PeerWatcher {
     readonly session: Session,
     grant: Grant,
     private readonly deps: ConnectionDeps,
+    /** Up to where the session has had its messages, as it said itself. */
+    readonly received: Received | null = null,
   ) {
     this.#grant = grant
   }
@@ -213,6 +218,7 @@ export class Connection implements Watcher, PeerWatcher {
     this.subscriptions.clear()
     this.deps.peers.unsubscribe(this, null)
     this.deps.presence.abandon(this.session)
+    if (how === 'logout') this.deps.calls.leave(this)
     while (this.#writes !== null) await Promise.allSettled(this.#writes)
     if (how === 'logout') await this.deps.presence.close(this.session)
     if (how === 'lost') await this.deps.presence.suspend(this.session, this.closing ? CLOSING_GRACE_MS : undefined)

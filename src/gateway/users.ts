@@ -13,6 +13,9 @@ export interface Arrival {
 /** Told of each connection that is ready to be sent what is addressed to its user. */
 export type Welcome = (connection: Connection, waiting: Waiting) => void
 
+/** Told of each connection that is not to be sent anything any more. */
+export type Gone = (connection: Connection) => void
+
 interface Expected {
   waiting: Waiting
 }
@@ -27,6 +30,7 @@ export class Users {
   readonly #connections = new MultiMap<Connection>()
   readonly #expected = new MultiMap<Expected>()
   readonly #welcomes: Welcome[] = []
+  readonly #gone: Gone[] = []
 
   /** A login begins: to be called before the store is told of the session. */
   expect(userId: string): Arrival {
@@ -44,6 +48,10 @@ export class Users {
     this.#welcomes.push(welcome)
   }
 
+  onGone(gone: Gone): void {
+    this.#gone.push(gone)
+  }
+
   /** The client has been told that it is in. */
   add(connection: Connection, waiting: Waiting): void {
     this.#connections.add(connection.userId, connection)
@@ -52,6 +60,12 @@ export class Users {
 
   remove(connection: Connection): void {
     this.#connections.delete(connection.userId, connection)
+    for (const gone of this.#gone) gone(connection)
+  }
+
+  /** Everybody who has a connection here. */
+  userIds(): Iterable<string> {
+    return this.#connections.keys()
   }
 
   /** All connections of a user here, and none that has not been welcomed. */
@@ -59,9 +73,19 @@ export class Users {
     return this.#connections.of(userId)
   }
 
+  /** Everybody who has been welcomed. */
+  *all(): Iterable<Connection> {
+    for (const userId of this.#connections.keys()) yield* this.#connections.of(userId)
+  }
+
   /** Post that is kept: who is just logging in finds it waiting. */
   posted(userId: string, what: keyof Waiting): void {
     for (const expected of this.#expected.of(userId)) expected.waiting = { ...expected.waiting, [what]: true }
+  }
+
+  /** Post may have been missed: there may be some for whoever is just logging in. */
+  missed(what: keyof Waiting): void {
+    for (const userId of this.#expected.keys()) this.posted(userId, what)
   }
 }
 

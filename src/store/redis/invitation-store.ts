@@ -1,0 +1,96 @@
+import { unpacked, packed, type InvitationRecord } from '../../presence/invitation.js'
+import type { InvitationOutcome, InvitationRules, InvitationStep, InvitationStore } from '../../presence/invitations.js'
+import { StoreRefusedError } from '../../presence/store.js'
+import { userChannel, type Timer } from '../../presence/types.js'
+import { isOpen, type InvitationRef } from '../../protocol/invitations.js'
+import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { timerText, type Keys } from './keys.js'
+import * as scripts from './scripts.js'
+
+/** How much longer than its next timer a user's list of invitations is kept, in seconds: only if no node is left to end them. */
+const MARGIN_S = 900
+/** Lists that are read at once. */
+const READ_MAX = 100
+
+type Client = Parameters<scripts.Script['run']>[0]
+
+export interface RedisInvitationsOptions {
+  readonly redis: Client
+  /** The keys of the partition that a user's data is in. */
+  readonly keysOf: (app: string, userId: string) => Keys
+  /** Gives every failure one of the port's two meanings. */
+  readonly call: <T>(running: Promise<T>) => Promise<T>
+}
+
+/** Invitations on Redis: one hash a callee, in the partition of the callee's channel. */
+export class RedisInvitations implements InvitationStore {
+  constructor(private readonly options: RedisInvitationsOptions) {}
+
+  async read(app: string, of: readonly InvitationRef[]): Promise<readonly (InvitationRecord | null)[]> {
+    const { redis, keysOf, call } = this.options
+    const found = await Promise.all(of.map(({ userId, id }) => call(redis.hget(keysOf(app, userId).invitations(app, userId), id))))
+    return found.map((text) => (text === null ? null : decodeRecord(text)))
+  }
+
+  async sentTo(app: string, userIds: readonly string[]): Promise<readonly InvitationRecord[]> {
+    const { redis, keysOf, call } = this.options
+    const records: InvitationRecord[] = []
+    for (let from = 0; from < userIds.length; from += READ_MAX) {
+      const lists = userIds.slice(from, from + READ_MAX).map((userId) => call(redis.hgetall(keysOf(app, userId).invitations(app, userId))))
+      for (const list of await Promise.all(lists)) for (const [id, text] of Object.entries(list)) if (id !== '') records.push(decodeRecord(text))
+    }
+    return records
+  }
+
+  async step(app: string, { from, to, wasOpen, timerMs, due }: InvitationStep, rules: InvitationRules): Promise<InvitationOutcome> {
+    const opens = Number(isOpen(to)) - Number(wasOpen)
+    const args = [
+      ...[to.id, String(from), String(to.revision), packed(to), String(opens), String(rules.open), String(rules.all), from === 0 ? to.caller : ''],
+      ...this.#timerArgs(app, { userId: to.callee, id: to.id }, due, timerMs, rules),
+      ['invitation', app, '2', to.callee, to.caller].join('\0'),
+    ]
+    return decodeOutcome(await this.#run(opens > 0 ? scripts.invitationGrowing : scripts.invitationShrinking, app, to.callee, args))
+  }
+
+  async forget(app: string, ref: InvitationRef, revision: number, due: Timer, rules: InvitationRules): Promise<void> {
+    const args = [ref.id, String(revision), '0', '', '0', '0', '0', '', ...this.#timerArgs(app, ref, due, 0, rules), '']
+    decodeOutcome(await this.#run(scripts.invitationShrinking, app, ref.userId, args))
+  }
+
+  #timerArgs(app: string, { userId, id }: InvitationRef, due: Timer | undefined, timerMs: number, { periodMs }: InvitationRules): string[] {
+    const timer = timerText({ kind: 'invitation', channel: userChannel(app, userId), id })
+    const lifetime = Math.ceil(timerMs / 1000) + MARGIN_S
+    return [timer, due === undefined ? '' : String(due.at), String(timerMs * 1000), String(periodMs * 1000), String(lifetime)]
+  }
+
+  async #run(script: scripts.Script, app: string, userId: string, args: readonly string[]): Promise<readonly unknown[]> {
+    const { redis, keysOf, call } = this.options
+    const keys = keysOf(app, userId)
+    const reply = listOf(await call(script.run(redis, [keys.clock, keys.invitations(app, userId), keys.timers, keys.post, keys.roster(app, userId)], args)), 'invitation')
+    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet', undefined)
+    return reply
+  }
+}
+
+function decodeOutcome(reply: readonly unknown[]): InvitationOutcome {
+  const [outcome, detail] = reply
+  switch (outcome) {
+    case 'done':
+      return { outcome, timestamp: numberOf(detail, 'invitation') }
+    case 'conflict':
+      return { outcome, found: detail === '' ? null : decodeRecord(textOf(detail, 'invitation')) }
+    case 'early':
+    case 'blocked':
+    case 'full':
+      return { outcome }
+    default:
+      throw new ReplyShapeError('invitation', reply)
+  }
+}
+
+/** `revision time text`. */
+function decodeRecord(stored: string): InvitationRecord {
+  const match = /^(\d+) (\d+) (.*)$/s.exec(stored)
+  if (match === null) throw new ReplyShapeError('invitation', stored)
+  return unpacked(Number(match[1]), Number(match[2]), match[3] ?? '')
+}
