@@ -107,7 +107,7 @@ async function openSession(socket: GatewaySocket, request: HandshakeAuth & { rea
     sourceIP: request.sourceIP,
     wanted: () => socket.conn.readyState === 'open',
   })
-  const opened = (connection = new Connection(socket, session, grant, deps.connection))
+  const opened = (connection = new Connection(socket, session, grant, deps.connection, request.received))
   connections.add(opened)
   // However the transport ends, from here on the session hears of it, whether the client has been told of it or not.
   const lost = (): void => connections.remove(opened, opened.end('lost'))

@@ -23,7 +23,7 @@ export type Handlers = Readonly<Record<RequestName, Handler>>
 
 export interface RequestsDeps {
   readonly handlers: Handlers
-  readonly limits: Pick<Limits, 'callsPerSecond' | 'pendingRequests' | 'backlogBytes'>
+  readonly limits: Pick<Limits, 'callsPerSecond' | 'messagesPerSecond' | 'pendingRequests' | 'backlogBytes'>
   readonly metrics: Pick<Metrics, 'requests' | 'errors'>
   readonly log: Logger
 }
@@ -38,7 +38,7 @@ export class Requests {
 
   constructor(private readonly deps: RequestsDeps) {
     this.#handlers = new Map(Object.entries(deps.handlers))
-    this.#rate = new Rate(deps.limits.callsPerSecond)
+    this.#rate = new Rate(deps.limits.callsPerSecond, { sendMessage: deps.limits.messagesPerSecond })
   }
 
   /** Takes any event with any arguments from a client. */
@@ -75,7 +75,7 @@ export class Requests {
       try {
         // Every request waits here for the same one turn, so that none overtakes another.
         const slot = await this.#rate.slot(connection, name ?? '')
-        if (!slot.free && handler?.waits !== true) throw this.#rate.exceeded()
+        if (!slot.free && handler?.waits !== true) throw this.#rate.exceeded(name ?? '')
         connection.assertAlive()
         if (handler === undefined) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `the requests are ${[...this.#handlers.keys()].join(', ')}`)
         if (args.length !== 1) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'a request has exactly one object')

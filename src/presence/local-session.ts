@@ -16,6 +16,7 @@ export class LocalSession implements Session {
     readonly attach: Attach,
     readonly resumed: boolean,
     readonly timeoutMs: number,
+    readonly since: number,
     readonly waiting: Waiting,
     /** The USER channel that the session is a member of. */
     readonly home: Channel,

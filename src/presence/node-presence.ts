@@ -116,7 +116,7 @@ export class NodePresence implements Presence {
     if (result.status === 'gone') throw removed(parseRemoval(result.reason ?? ''))
     this.#tellRemoved(userId, result, REPLACED)
     if (result.attach === undefined) throw new RollcallError('INTERNAL', 'a login got no attach number')
-    const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, result.waiting ?? NOTHING_WAITS, home, request.onEnd)
+    const session = new LocalSession(id, userId, result.attach, result.status === 'same', timeoutMs, result.member?.revision ?? 0, result.waiting ?? NOTHING_WAITS, home, request.onEnd)
     const key = sessionKey(userId, id)
     const older = this.#sessions.get(key)
     if (older !== undefined && older.attach > session.attach) throw superseded()

@@ -45,6 +45,8 @@ export interface Session {
   /** Whether the cluster still knew the session when this connection came. */
   readonly resumed: boolean
   readonly timeoutMs: number
+  /** The clock of its user's partition when the session logged in first, in microseconds. */
+  readonly since: number
   /** What waits for the user: for sure what was there when the session was opened. */
   readonly waiting: Waiting
   /** The channels that it is a member of on this node. */

@@ -1,0 +1,84 @@
+import { messageId, type InboxPage, type Keeping, type Lack, type MessageStore, type Outgoing, type Settlement, type StoredMessage, type Taken } from '../../presence/messages.js'
+import { StoreRefusedError } from '../../presence/store.js'
+import { channelId, userChannel } from '../../presence/types.js'
+import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import type { Keys } from './keys.js'
+import * as scripts from './scripts.js'
+
+type Client = Parameters<scripts.Script['run']>[0]
+
+const MESSAGE_FIELDS = 5
+
+/** Messages on Redis: each in the partition of the user whom it is for. */
+export class RedisMessages implements MessageStore {
+  /**
+   * @param keysOf the keys of a user's partition
+   * @param call gives every failure one of the port's two meanings
+   */
+  constructor(
+    private readonly redis: Client,
+    private readonly keysOf: (app: string, userId: string) => Keys,
+    private readonly call: <T>(running: Promise<T>) => Promise<T>,
+  ) {}
+
+  async take(app: string, { to, from, session, token, sequence, text, waits }: Outgoing, { waitingMs, otherMs, most, periodMs }: Keeping): Promise<Taken> {
+    const keys = this.keysOf(app, to)
+    const sessions = keys.sessions(channelId(userChannel(app, to)))
+    const named = [keys.clock, keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.roster(app, to), sessions, keys.post]
+    const args = [
+      app, to, from, messageId(session, token), token, sequence === null ? '' : String(sequence), waits ? '1' : '0', text,
+      String(periodMs * 1000), String(waitingMs), String(otherMs), String(most),
+    ]
+    return decodeTaken(await this.call(scripts.message.run(this.redis, named, args)))
+  }
+
+  async acknowledge(app: string, message: Settlement, session: string, graceMs: number): Promise<void> {
+    await this.#settle('acknowledge', app, message, [session, String(graceMs)])
+  }
+
+  async settle(app: string, message: Settlement): Promise<boolean> {
+    return (await this.#settle('settle', app, message, ['', '0'])) === '1'
+  }
+
+  async read(app: string, userId: string, { after, received, floor }: Lack, bytes: number): Promise<InboxPage> {
+    const keys = this.keysOf(app, userId)
+    const args = [String(after), received?.life ?? '', String(received?.position ?? 0), String(floor), String(bytes)]
+    const reply = listOf(await this.call(scripts.inbox.run(this.redis, [keys.clock, keys.inbox(app, userId), keys.kept(app, userId)], args)), 'inbox')
+    if (reply.length === 0) throw lifeless()
+    const [life, last, more, ...fields] = reply
+    const messages: StoredMessage[] = []
+    for (let i = 0; i + MESSAGE_FIELDS <= fields.length; i += MESSAGE_FIELDS) messages.push(decodeMessage(fields.slice(i, i + MESSAGE_FIELDS)))
+    return { life: textOf(life, 'inbox'), last: numberOf(last, 'inbox'), more: more === '1', messages }
+  }
+
+  async #settle(kind: 'acknowledge' | 'settle', app: string, { to, from, session, token }: Settlement, more: readonly string[]): Promise<unknown> {
+    const keys = this.keysOf(app, to)
+    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.sessions(channelId(userChannel(app, to))), keys.post]
+    return this.call(scripts.receipt.run(this.redis, named, [kind, app, from, messageId(session, token), token, ...more]))
+  }
+}
+
+function decodeTaken(reply: unknown): Taken {
+  const [outcome, timestamp, age, dropped] = listOf(reply, 'message')
+  switch (outcome) {
+    case undefined:
+      throw lifeless()
+    case 'blocked':
+      return { outcome }
+    case 'waiting':
+      return { outcome, timestamp: numberOf(timestamp, 'message'), ageMs: numberOf(age, 'message'), dropped: numberOf(dropped, 'message') }
+    case 'received':
+    case 'unreceived':
+      return { outcome, timestamp: numberOf(timestamp, 'message'), dropped: numberOf(dropped, 'message') }
+    default:
+      throw new ReplyShapeError('message', reply)
+  }
+}
+
+function decodeMessage([position, id, timestamp, from, text]: readonly unknown[]): StoredMessage {
+  return { position: numberOf(position, 'inbox'), id: textOf(id, 'inbox'), timestamp: numberOf(timestamp, 'inbox'), from: textOf(from, 'inbox'), text: textOf(text, 'inbox') }
+}
+
+function lifeless(): StoreRefusedError {
+  return new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
+}
