@@ -230,6 +230,6 @@ function endedHere(invitation: Invitation, canceled: boolean): Invitation {
 
 const ID_BYTES = 16
 
-function newId(): string {
+export function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(ID_BYTES)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,3 +1,4 @@
+import { invitationSuite } from './invitation-suite.js'
 import { metadataSuite } from './metadata-suite.js'
 import { sentinelRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
@@ -8,3 +9,4 @@ storeSuite(sentinelRedis)
 statusSuite(sentinelRedis)
 metadataSuite(sentinelRedis)
 rosterSuite(sentinelRedis)
+invitationSuite(sentinelRedis)
