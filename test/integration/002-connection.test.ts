@@ -56,8 +56,9 @@ describe('login and logout', () => {
     const wrong = new RtmUser(uid, ArRTM.createInstance('another-app', { url: cluster.a.url }))
     await expect(wrong.client.login({ uid })).rejects.toMatchObject({ code: 3 })
     await wrong.untilStates('CONNECTING LOGIN', 'DISCONNECTED LOGIN_FAILURE')
-    await user.client.login({ uid, token: tokenFor(uid, { app: 'locked' }) })
-    await user.client.logout()
+    const right = new RtmUser(uid, ArRTM.createInstance('locked', { url: node.url }))
+    await right.client.login({ uid, token: tokenFor(uid, { app: 'locked' }) })
+    await right.client.logout()
   })
 
   test('002.2 a login that nobody answers is given up after 6 s', async () => {
