@@ -7,8 +7,11 @@ import type { Connection } from './connection.js'
 import { Rate, type Slot } from './rate.js'
 import { refusalOf } from './refusal.js'
 
-/** Sends a request's one answer. What follows on it may be sent in the same turn. */
-export type Respond<T> = (reply: T) => void
+/**
+ * Sends a request's one answer. What follows on it may be sent in the same turn. One that is still to come may be given as a promise: while
+ * that is awaited the request is not counted among those under way, so the caller sees to it that there is an end to it.
+ */
+export type Respond<T> = (reply: T | Promise<T>) => void
 
 export interface Handler {
   /** How errors name the operation (`000`). */
@@ -67,6 +70,12 @@ export class Requests {
       if (!reply.ok) this.deps.metrics.errors.inc({ code: reply.error.code })
       if (connection.alive) ack?.(reply)
     }
+    const refuse = (error: unknown): void => answer({ ok: false, error: refusalOf(error, handler?.operation ?? 'unknown', this.deps.log) })
+    const accept = (reply: object): void => answer({ ok: true, timestamp: Date.now(), ...reply } as { readonly ok: true })
+    const respond: Respond<object> = (reply) => {
+      if (reply instanceof Promise) reply.then(accept, refuse)
+      else accept(reply)
+    }
     try {
       if (connection.pending >= this.deps.limits.pendingRequests) {
         throw new RollcallError('PRESENCE_TOO_MANY_PENDING', `at most ${this.deps.limits.pendingRequests} requests are under way at once`)
@@ -79,12 +88,12 @@ export class Requests {
         connection.assertAlive()
         if (handler === undefined) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `the requests are ${[...this.#handlers.keys()].join(', ')}`)
         if (args.length !== 1) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'a request has exactly one object')
-        await handler.handle(connection, args[0], (reply) => answer({ ok: true, timestamp: Date.now(), ...reply } as { readonly ok: true }), slot)
+        await handler.handle(connection, args[0], respond, slot)
       } finally {
         connection.pending--
       }
     } catch (error) {
-      answer({ ok: false, error: refusalOf(error, handler?.operation ?? 'unknown', this.deps.log) })
+      refuse(error)
     }
   }
 }

@@ -12,7 +12,7 @@ export function sendMessage({ messages, limits }: HandlerContext): Handler {
     async handle(connection, payload, respond) {
       const request = parseSendMessage(payload, limits)
       const { timestamp, received } = await inLine(connection, `MESSAGE:${request.userId}`, () => connection.write(messages.send(connection.session, request)))
-      respond({ received: await received, timestamp })
+      respond(received.then((received) => ({ received, timestamp })))
     },
   }
 }
