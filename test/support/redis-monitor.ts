@@ -14,6 +14,8 @@ export interface Call {
 export interface Monitored {
   /** Calls of the cluster's connections in a window that begins now. */
   during(ms: number): Promise<readonly Call[]>
+  /** What scripts do in a window that begins now, call by call. */
+  withinScripts(ms: number): Promise<readonly Call[]>
 }
 
 /**
@@ -28,13 +30,14 @@ export async function monitor(scope: Scope, port: number, ignored: readonly stri
   await once(socket, 'connect')
   let rest = ''
   let seen: Call[] = []
+  let inScripts: Call[] = []
   socket.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\r\n')
     rest = lines.pop() ?? ''
     for (const line of lines) {
       const [, address, name, argument = ''] = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"(?: "([^"]*)")?/.exec(line) ?? []
-      if (address === undefined || name === undefined || address === 'lua' || ignored.includes(address)) continue
-      seen.push({ name: name.toLowerCase(), argument, address })
+      if (address === undefined || name === undefined || ignored.includes(address)) continue
+      ;(address === 'lua' ? inScripts : seen).push({ name: name.toLowerCase(), argument, address })
     }
   })
   const confirmed = once(socket, 'data')
@@ -45,6 +48,11 @@ export async function monitor(scope: Scope, port: number, ignored: readonly stri
       seen = []
       await elapse(ms)
       return [...seen]
+    },
+    withinScripts: async (ms) => {
+      inScripts = []
+      await elapse(ms)
+      return [...inScripts]
     },
   }
 }
