@@ -1,4 +1,5 @@
 import { invitationSuite } from './invitation-suite.js'
+import { messageSuite } from './message-suite.js'
 import { metadataSuite } from './metadata-suite.js'
 import { clusteredRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
@@ -10,3 +11,4 @@ statusSuite(clusteredRedis)
 metadataSuite(clusteredRedis)
 rosterSuite(clusteredRedis)
 invitationSuite(clusteredRedis)
+messageSuite(clusteredRedis)

@@ -1,4 +1,5 @@
 import { invitationSuite } from './invitation-suite.js'
+import { messageSuite } from './message-suite.js'
 import { metadataSuite } from './metadata-suite.js'
 import { sentinelRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
@@ -10,3 +11,4 @@ statusSuite(sentinelRedis)
 metadataSuite(sentinelRedis)
 rosterSuite(sentinelRedis)
 invitationSuite(sentinelRedis)
+messageSuite(sentinelRedis)

@@ -1,4 +1,5 @@
 import { invitationSuite } from './invitation-suite.js'
+import { messageSuite } from './message-suite.js'
 import { metadataSuite } from './metadata-suite.js'
 import { singleRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
@@ -10,3 +11,4 @@ statusSuite(singleRedis)
 metadataSuite(singleRedis)
 rosterSuite(singleRedis)
 invitationSuite(singleRedis)
+messageSuite(singleRedis)

@@ -16,14 +16,17 @@ local waits, body, period, most = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), to
 local HEARD, NUL, PURGED = 120, '\0', 200 -- seconds; how many of those whose time is over go in one call
 local function text(n) return string.format('%.0f', n) end
 
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'post')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'post', 'fresh')
 if not c[1] or c[4] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') then return {} end
 local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local ms = math.floor(time / 1000)
 
 if string.sub(redis.call('HGET', roster, from) or '', -2) == ' b' then return {'blocked'} end
-local present = redis.call('HLEN', sessions) > redis.call('HEXISTS', sessions, '')
+-- The clock as commit would make it: whoever logs in later does so at a higher one, and whoever is there has a lower one.
+local now = tonumber(c[2]) + math.max(0, math.min(time - tonumber(c[3]), 1.5 * period))
+-- While what an earlier life had is being put back, whoever is not there may be.
+local present = now < tonumber(c[6] or 0) or redis.call('HLEN', sessions) > redis.call('HEXISTS', sessions, '')
 
 -- Has it come before? The sender's connection was lost, or a node executes late.
 local heard = redis.call('GET', heardKey) or '0 '
@@ -47,8 +50,6 @@ end
 local over = redis.call('ZRANGEBYSCORE', kept, '-inf', ms, 'LIMIT', 0, PURGED)
 if #over > 0 then forget(over) end
 
--- The clock as commit would make it: whoever logs in later does so at a higher one, and whoever is there has a lower one.
-local now = tonumber(c[2]) + math.max(0, math.min(time - tonumber(c[3]), 1.5 * period))
 local position = math.max(tonumber(c[5] or 0), math.floor(now)) + 1
 redis.call('HSET', clockKey, 'post', text(position))
 redis.call('HSET', inbox, id, table.concat({text(position), '0', text(ms), waits and '1' or '0', '-', from}, ' '), '=' .. id, body)
