@@ -10,6 +10,7 @@ import type { ReplyOf, RequestOf } from './wire.js'
 const REMEMBERED = 100
 /** How much later than it should have ended an invitation is asked for, in milliseconds; and the pause until it is asked for again. */
 const LATE_MS = 3_000
+const EARLY_MS = 100
 
 export interface SendInvitationOptions {
   /** What is said with it: up to `invitationBytes` of UTF-8. @default '' */
@@ -211,7 +212,8 @@ export class InvitationsApi {
   }
 
   async #check(): Promise<void> {
-    const now = performance.now()
+    // Timers may be a little early.
+    const now = performance.now() + EARLY_MS
     const late = this.#open().filter((invitation) => (this.#held.get(keyOf(invitation))?.until ?? Infinity) <= now)
     // Where there is no answer, it is asked again.
     await this.#ask(late, (request) => this.#link.request('getInvitations', request, 'getInvitations')).catch(() => undefined)

@@ -19,6 +19,9 @@ const READ_MAX = 500
 /** How often what failed is tried, the pause before it is tried again, in milliseconds, which doubles. */
 const TRIES = 6
 const RETRY_MS = 200
+/** A client that has not answered so many times whether it has what it was sent is asked again after so many milliseconds. */
+const ASKED_MAX = 100
+const ASK_PAUSE_MS = 10_000
 
 /** An open invitation of users who are connected here. */
 interface OpenCall {
@@ -38,7 +41,7 @@ export interface CallsDeps {
   readonly mail: Pick<Mail, 'on' | 'onMissed'>
   readonly invitations: Invitations
   readonly peers: Peers
-  readonly limits: Pick<Limits, 'backlogBytes' | 'invitations' | 'invitationReceiptMs'>
+  readonly limits: Pick<Limits, 'backlogBytes' | 'invitations'>
   readonly metrics: Readonly<Record<'skipped', { inc(): void }>>
   readonly log: Logger
 }
@@ -53,6 +56,8 @@ export class Calls {
   readonly #byUser = new MultiMap<OpenCall>()
   readonly #readings = new Set<Map<string, number>>()
   readonly #left = new WeakSet<Connection>()
+  /** Of connections that were asked whether they have an invitation and have not answered since: how often, and when last. */
+  readonly #asked = new WeakMap<Connection, { readonly times: number; readonly at: number }>()
   readonly #callers: Callers<OpenCall>
   readonly #slow: SlowReaders<InvitationRecord>
 
@@ -69,7 +74,10 @@ export class Calls {
       for (const userId of to) users.posted(userId, 'invitations')
       if (to.some((userId) => this.#isHere(userId))) this.#posted(postedInvitation(fields))
     })
-    mail.onMissed(() => void this.#persist(() => this.#readAll()))
+    mail.onMissed(() => {
+      users.missed('invitations')
+      void this.#persist(() => this.#readAll())
+    })
     users.onWelcome((connection, waiting) => {
       if (waiting.invitations) void this.#persist(() => this.#welcome(connection))
     })
@@ -166,16 +174,27 @@ export class Calls {
     }
   }
 
-  #send({ socket, userId }: Connection, record: InvitationRecord): void {
-    const invitation = shown(record)
-    if (record.state !== 'SENT' || record.callee !== userId) {
-      socket.emit('invitation', invitation)
+  #send(connection: Connection, record: InvitationRecord): void {
+    const { socket, userId } = connection
+    const { callee, id, revision, state } = record
+    if (state !== 'SENT' || callee !== userId || !this.#mayAsk(connection)) {
+      socket.emit('invitation', shown(record))
       return
     }
-    socket.timeout(this.deps.limits.invitationReceiptMs).emit('invitation', invitation, (error: Error | null) => {
+    socket.emit('invitation', shown(record), () => {
+      this.#asked.delete(connection)
       // Several sessions say so, and the first is enough.
-      if (error === null && this.#open.get(keyOf(record))?.revision === record.revision) void this.#persist(() => this.deps.invitations.receive(record))
+      if (this.#open.get(keyOf({ callee, id }))?.revision === revision) void this.#persist(() => this.deps.invitations.receive({ userId: callee, id }))
     })
+  }
+
+  /** What is not answered is remembered until the connection ends: one that answers nothing is asked now and then only. */
+  #mayAsk(connection: Connection): boolean {
+    const asked = this.#asked.get(connection) ?? { times: 0, at: 0 }
+    const now = performance.now()
+    if (asked.times >= ASKED_MAX && now - asked.at < ASK_PAUSE_MS) return false
+    this.#asked.set(connection, { times: asked.times + 1, at: now })
+    return true
   }
 
   /** A client has come: it is rung too. */

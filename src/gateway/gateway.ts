@@ -33,7 +33,7 @@ export interface Gateway {
 
 /** Everything that speaks Socket.IO: sessions, requests, and the fan-out of what feeds have to say. */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { config, presence, metadata, messages, roster, broadcasts, feeds, auth, metrics, log } = deps
+  const { config, presence, metadata, invitations, messages, roster, broadcasts, feeds, auth, metrics, log } = deps
   let accepting = false
   const io = createServer(deps, () => accepting)
   const cutUpgrades = trackUpgrades(deps.server, io)
@@ -60,10 +60,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
   deps.mail.on('roster', notices.roster)
   const mailroom = new Mailroom({ users, messages, backlogBytes: limits.backlogBytes, metrics, log })
   users.onWelcome((connection, waiting) => mailroom.welcome(connection, waiting))
-  deps.mail.on('message', (post) => mailroom.post(post))
+  deps.mail.on('message', (post, partition) => mailroom.post(post, partition))
   deps.mail.on('received', (post) => messages.received(post))
   deps.mail.onMissed(() => mailroom.missed())
-  const { invitations } = deps
   const calls = new Calls({ users, mail: deps.mail, invitations, peers: deps.peers, limits, metrics, log })
   const requests = new Requests({ handlers: createHandlers({ presence, metadata, messages, invitations, calls, roster, broadcasts, feeds, peers, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
 

@@ -132,8 +132,8 @@ export class Invitations {
   }
 
   /** A client of the callee has it. INVITATION_UNKNOWN. */
-  async receive(record: InvitationRecord): Promise<void> {
-    await this.#change(refOf(record), { kind: 'receive' }, () => true, record)
+  async receive(ref: InvitationRef): Promise<void> {
+    await this.#change(ref, { kind: 'receive' })
   }
 
   /** Ends it if it is open. INVITATION_UNKNOWN. */
@@ -168,9 +168,8 @@ export class Invitations {
     ref: InvitationRef,
     event: InvitationEvent,
     may: (record: InvitationRecord) => boolean = () => true,
-    known?: InvitationRecord,
   ): Promise<{ readonly record: InvitationRecord; readonly moved: boolean }> {
-    let record = known ?? (await this.read([ref]))[0] ?? null
+    let [record = null] = await this.read([ref])
     for (let tries = 0; tries < TRIES; tries++) {
       if (record === null || !may(record)) throw new RollcallError('INVITATION_UNKNOWN', 'there is no such invitation, or none any more')
       const to = following(record, event)
@@ -191,10 +190,6 @@ export class Invitations {
     }
     return result
   }
-}
-
-function refOf({ callee, id }: Invitation): InvitationRef {
-  return { userId: callee, id }
 }
 
 /** Whether one is the other, sent again because its answer got lost. */
