@@ -1,5 +1,5 @@
 import type { Logger } from '../log.js'
-import { messageOf, type Lack, type Messages, type StoredMessage } from '../presence/messages.js'
+import { messageOf, type Lack, type Messages, type PostedMessage, type StoredMessage } from '../presence/messages.js'
 import type { Post } from '../presence/post.js'
 import type { Session } from '../presence/service.js'
 import type { Waiting } from '../presence/types.js'
@@ -43,7 +43,7 @@ interface Place {
 
 export interface MailroomOptions {
   readonly users: Pick<Users, 'of' | 'all' | 'posted' | 'missed'>
-  readonly messages: Pick<Messages, 'read' | 'acknowledge'>
+  readonly messages: Pick<Messages, 'partitionOf' | 'read' | 'acknowledge'>
   /** Who has more waiting than this is sent no more until it has drained. */
   readonly backlogBytes: number
   readonly metrics: Readonly<Record<'messagesDelivered' | 'skipped', { inc(by?: number): void }>>
@@ -60,6 +60,8 @@ export interface MailroomOptions {
 export class Mailroom {
   /** Only of those who were behind or were sent something: idle connections are what there is most of. */
   readonly #places = new WeakMap<Connection, Place>()
+  /** By partition: the last message that post told of. */
+  readonly #heard = new Map<number, Pick<PostedMessage, 'life'> & { readonly position: number }>()
   /** Whose next page is to be read, in turn. */
   readonly #due = new Set<Connection>()
   readonly #paused = new Map<number, { readonly who: Set<Connection>; timer: NodeJS.Timeout }>()
@@ -79,9 +81,10 @@ export class Mailroom {
   }
 
   /** Post: a message to a user. */
-  post(post: Post): void {
+  post(post: Post, partition: number): void {
     const [userId = ''] = post.to
-    const { life, message } = messageOf(post)
+    const { life, previous, message } = messageOf(post)
+    this.#hear(partition, life, previous, message.position)
     this.options.users.posted(userId, 'messages')
     for (const connection of this.options.users.of(userId)) {
       if (!connection.alive) continue
@@ -91,11 +94,12 @@ export class Mailroom {
     }
   }
 
-  /** Post may have been missed: everybody looks. */
-  missed(): void {
-    const { users } = this.options
+  /** Post may have been missed, of one partition or of all: everybody looks. */
+  missed(partition: number | null = null): void {
+    const { users, messages } = this.options
     users.missed('messages')
     for (const connection of users.all()) {
+      if (partition !== null && messages.partitionOf(connection.userId) !== partition) continue
       const place = this.#placeOf(connection)
       if (place.behind) place.again = true
       else this.#fallBehind(connection, place)
@@ -111,6 +115,13 @@ export class Mailroom {
     this.#retries.clear()
   }
 
+  /** While a subscriber is made anew post comes again before anybody says that some was missed: what was missed is to be sent before it. */
+  #hear(partition: number, life: string, previous: number, position: number): void {
+    const last = this.#heard.get(partition)
+    this.#heard.set(partition, { life, position })
+    if (last === undefined ? previous > 0 : last.life !== life || last.position !== previous) this.missed(partition)
+  }
+
   #placeOf(connection: Connection): Place {
     const there = this.#places.get(connection)
     if (there !== undefined) return there
@@ -123,8 +134,6 @@ export class Mailroom {
 
   #sendLive(connection: Connection, place: Place, life: string, message: StoredMessage): void {
     const { backlogBytes, metrics } = this.options
-    // In another life positions begin anew, if not below those of the life before then hardly ever.
-    if (place.life !== '' && place.life !== life) place.after = 0
     place.life = life
     if (message.position <= place.after) return
     if (connection.backlogBytes > backlogBytes) {

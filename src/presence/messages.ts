@@ -5,6 +5,8 @@ import { MultiMap } from './multi-map.js'
 import type { Post } from './post.js'
 import type { Session } from './service.js'
 import { settled } from './settled.js'
+import type { PresenceStore } from './store.js'
+import { userChannel } from './types.js'
 
 /** A message on its way in. */
 export interface Outgoing {
@@ -77,7 +79,7 @@ export type Settlement = Pick<Outgoing, 'to' | 'from' | 'session' | 'token'>
  *
  * Calls reject with `UnknownOutcomeError` or `StoreRefusedError`. All may be repeated: `take` where there is a sequence.
  */
-export interface MessageStore {
+export interface MessageStore extends Pick<PresenceStore, 'partitionOf'> {
   /** Keeps a message and posts it, in one step; unless it would reach nobody, or has come before. */
   take(app: string, message: Outgoing, keeping: Keeping): Promise<Taken>
   /**
@@ -168,6 +170,11 @@ export class Messages {
     return settled(this.store.acknowledge(this.options.app, { to, from: message.from, ...partsOf(message.id) }, id, GRACE_MS))
   }
 
+  /** The partition of a user's messages. */
+  partitionOf(userId: string): number {
+    return this.store.partitionOf(userChannel(this.options.app, userId))
+  }
+
   read(userId: string, lack: Lack, bytes: number): Promise<InboxPage> {
     return settled(this.store.read(this.options.app, userId, lack, bytes))
   }
@@ -237,10 +244,18 @@ function partsOf(id: string): Pick<Settlement, 'session' | 'token'> {
   return { session: id.slice(0, at), token: id.slice(at + 1) }
 }
 
-/** What a `message` of the post says: its life, and the message. Only the text may have NULs. */
-export function messageOf({ fields }: Post): { readonly life: string; readonly message: StoredMessage } {
-  const [life = '', position, id = '', timestamp, from = '', ...text] = fields
-  return { life, message: { id, from, text: text.join('\0'), position: Number(position), timestamp: Number(timestamp) } }
+/** What a `message` of the post says. */
+export interface PostedMessage {
+  readonly life: string
+  /** The position of the app's message that was posted before it in its partition: who has not heard of that one has missed some. */
+  readonly previous: number
+  readonly message: StoredMessage
+}
+
+export function messageOf({ fields }: Post): PostedMessage {
+  // Only the text may have NULs.
+  const [life = '', previous, position, id = '', timestamp, from = '', ...text] = fields
+  return { life, previous: Number(previous), message: { id, from, text: text.join('\0'), position: Number(position), timestamp: Number(timestamp) } }
 }
 
 function blocked(): RollcallError {

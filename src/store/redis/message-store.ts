@@ -1,6 +1,6 @@
 import { messageId, type InboxPage, type Keeping, type Lack, type MessageStore, type Outgoing, type Settlement, type StoredMessage, type Taken } from '../../presence/messages.js'
 import { StoreRefusedError } from '../../presence/store.js'
-import { channelId, userChannel } from '../../presence/types.js'
+import { channelId, userChannel, type Channel } from '../../presence/types.js'
 import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import type { Keys } from './keys.js'
 import * as scripts from './scripts.js'
@@ -12,19 +12,20 @@ const MESSAGE_FIELDS = 5
 /** Messages on Redis: each in the partition of the user whom it is for. */
 export class RedisMessages implements MessageStore {
   /**
-   * @param keysOf the keys of a user's partition
+   * @param keysOf the keys of a channel's partition
    * @param call gives every failure one of the port's two meanings
    */
   constructor(
     private readonly redis: Client,
-    private readonly keysOf: (app: string, userId: string) => Keys,
+    readonly partitionOf: (channel: Channel) => number,
+    private readonly keysOf: (channel: Channel) => Keys,
     private readonly call: <T>(running: Promise<T>) => Promise<T>,
   ) {}
 
   async take(app: string, { to, from, session, token, sequence, text, waits }: Outgoing, { waitingMs, otherMs, most, periodMs }: Keeping): Promise<Taken> {
-    const keys = this.keysOf(app, to)
-    const sessions = keys.sessions(channelId(userChannel(app, to)))
-    const named = [keys.clock, keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.roster(app, to), sessions, keys.post]
+    const home = userChannel(app, to)
+    const keys = this.keysOf(home)
+    const named = [keys.clock, keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.roster(app, to), keys.sessions(channelId(home)), keys.post]
     const args = [
       app, to, from, messageId(session, token), token, sequence === null ? '' : String(sequence), waits ? '1' : '0', text,
       String(periodMs * 1000), String(waitingMs), String(otherMs), String(most),
@@ -41,7 +42,7 @@ export class RedisMessages implements MessageStore {
   }
 
   async read(app: string, userId: string, { after, received, floor }: Lack, bytes: number): Promise<InboxPage> {
-    const keys = this.keysOf(app, userId)
+    const keys = this.keysOf(userChannel(app, userId))
     const args = [String(after), received?.life ?? '', String(received?.position ?? 0), String(floor), String(bytes)]
     const reply = listOf(await this.call(scripts.inbox.run(this.redis, [keys.clock, keys.inbox(app, userId), keys.kept(app, userId)], args)), 'inbox')
     if (reply.length === 0) throw lifeless()
@@ -52,8 +53,9 @@ export class RedisMessages implements MessageStore {
   }
 
   async #settle(kind: 'acknowledge' | 'settle', app: string, { to, from, session, token }: Settlement, more: readonly string[]): Promise<unknown> {
-    const keys = this.keysOf(app, to)
-    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.sessions(channelId(userChannel(app, to))), keys.post]
+    const home = userChannel(app, to)
+    const keys = this.keysOf(home)
+    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.sessions(channelId(home)), keys.post]
     return this.call(scripts.receipt.run(this.redis, named, [kind, app, from, messageId(session, token), token, ...more]))
   }
 }

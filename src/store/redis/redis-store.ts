@@ -89,7 +89,8 @@ export class RedisStore implements PresenceStore, PostOffice {
     })
     this.messages = new RedisMessages(
       redis,
-      (app, userId) => this.#keysOf(userChannel(app, userId)),
+      (channel) => this.partitionOf(channel),
+      (channel) => this.#keysOf(channel),
       (running) => this.#call(running),
     )
     this.invitations = new RedisInvitations({
