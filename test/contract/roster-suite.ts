@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Telling, ToldTo } from '../../src/presence/broadcasts.js'
+import { Broadcasts, type StatusReach, type Telling, type ToldTo } from '../../src/presence/broadcasts.js'
 import type { Post } from '../../src/presence/post.js'
 import type { EdgeChange, Writer } from '../../src/presence/roster.js'
 import { userChannel } from '../../src/presence/types.js'
@@ -272,17 +272,64 @@ export function rosterSuite(setup: Setup): void {
       }
     })
 
-    test('of a user with a roster a farewell waits when the last session is gone, once; it is whoever\'s who moves it first', async () => {
+    /** ann and bob are friends, and ann has gone: what is to be done about it. */
+    async function annHasGone() {
+      const there = await world()
+      const [ann, bob] = [await there.login('ann'), await there.login('bob')]
+      await there.add(ann, 'bob')
+      await there.add(bob, 'ann')
+      const node = there.nodeOf('ann')
+      const left = await node.do({ channel: userChannel('test', 'ann'), userId: 's', session: 's', kind: 'leave', attach: 1 })
+      expect(left).toMatchObject([{ status: 'ok', farewell: true }])
+      const timersAt = async (clock: number) => (await there.store.dueCandidates(node.partition, clock, clock, 10)).timers
+      const [timer] = await timersAt(node.clock)
+      expect(timer).toEqual({ kind: 'farewell', channel: userChannel('test', 'ann'), id: expect.any(String), at: expect.any(Number) })
+      const told = async () => (await there.posts()).filter((post) => post.startsWith('status'))
+      return { ...there, node, timer: timer!, timersAt, told, farewell: `status to bob: ann|${timer?.id}|1|{}` }
+    }
+    const broadcastsOf = ({ roster }: Pick<RedisStore, 'roster'>, reach: StatusReach = roster) => new Broadcasts(reach, roster, 'test', () => 'id')
+
+    test('of who is gone friends are told once, however many nodes know that it is to be done', async () => {
+      const { store, node, timer, timersAt, told, farewell } = await annHasGone()
+      const other = await redis.running.open(scope, 'b')
+      await Promise.all([store, other, store, other].map((each) => broadcastsOf(each).farewell(node.partition, timer, node.clock)))
+      expect(await told()).toEqual([farewell])
+      expect(await timersAt(node.clock + 60_000_000)).toEqual([])
+    })
+
+    test('a node that stopped in the middle of telling is followed by another one, which tells the same; the user is told last, if back', async () => {
+      const { store, login, node, timer, timersAt, told, farewell } = await annHasGone()
+      const { roster } = store
+      const unable: StatusReach = {
+        partitionOf: roster.partitionOf,
+        moveTimer: roster.moveTimer,
+        reach: (...args) => (args[3] === 'self' ? Promise.reject(new Error('killed')) : roster.reach(...args)),
+      }
+      await expect(broadcastsOf(store, unable).farewell(node.partition, timer, node.clock)).rejects.toThrow('killed')
+      // For some seconds it is the first node's to do.
+      await broadcastsOf(store).farewell(node.partition, timer, node.clock)
+      expect(await timersAt(node.clock)).toEqual([])
+      expect(await told()).toEqual([farewell])
+
+      await login('ann', 2)
+      const [again] = await timersAt(node.clock + 60_000_000)
+      await broadcastsOf(store).farewell(node.partition, again!, node.clock + 60_000_000)
+      expect(await told()).toEqual([farewell, farewell, farewell.replace('bob', 'ann')])
+      expect(await timersAt(node.clock + 120_000_000)).toEqual([])
+    })
+
+    test('a user without a roster, and one who has another session, says no farewell', async () => {
       const { login, add, nodeOf, store } = await world()
       await add(await login('ann'), 'bob')
-      const node = nodeOf('ann')
-      const leave = { channel: userChannel('test', 'ann'), userId: 's', session: 's', kind: 'leave', attach: 1 } as const
-      expect((await node.do(leave))[0]).toMatchObject({ status: 'ok', farewell: true })
-      const { timers } = await store.dueCandidates(node.partition, node.clock, node.clock, 10)
-      expect(timers).toEqual([{ kind: 'farewell', channel: userChannel('test', 'ann'), id: expect.any(String), at: expect.any(Number) }])
-      const later = node.clock + 5_000_000
-      const claims = await Promise.all([store.moveTimer(node.partition, timers[0]!, later), store.moveTimer(node.partition, timers[0]!, later + 1)])
-      expect([...claims].sort()).toEqual([false, true])
+      await nodeOf('ann').do({ channel: userChannel('test', 'ann'), userId: 't', session: 't', kind: 'join', attach: 1, timeoutMs: 60_000 })
+      await login('carl')
+      for (const [userId, session] of [['ann', 's'], ['carl', 's']] as const) {
+        const [left] = await nodeOf(userId).do({ channel: userChannel('test', userId), userId: session, session, kind: 'leave', attach: 1 })
+        expect(left).toMatchObject({ status: 'ok' })
+        expect(left?.farewell).toBeUndefined()
+        const { partition, clock } = nodeOf(userId)
+        expect((await store.dueCandidates(partition, clock, clock, 10)).timers).toEqual([])
+      }
     })
   })
 }
