@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 
+import type { Invitation } from '../../src/protocol/invitations.js'
 import { connect, createClient, uniqueChannel as unique } from '../support/client.js'
 import { http } from '../support/http.js'
 import { InvitationLog } from '../support/invitation-log.js'
@@ -68,6 +69,17 @@ test('a caller who is gone when the callee comes: it rings, and fails at once', 
   await bob.login()
   const { id } = await bobLog.first(ann.user)
   expect(await bobLog.end(id)).toMatchObject({ state: 'FAILED', reason: 'PEER_OFFLINE' })
+})
+
+test('a caller who is gone ends it once, though both nodes follow', async () => {
+  const name = unique('bob')
+  const logs = (await Promise.all([connect(scope, name, cluster.a), connect(scope, name, cluster.b)])).map((client) => new InvitationLog(client))
+  const callers = await Promise.all(Array.from({ length: 10 }, () => connectPlain(scope, unique('ann'), cluster.a, { reconnection: false, auth: { presenceTimeout: 1_000 } })))
+  const ids = await Promise.all(callers.map(async (ann) => ((await ann.must('invite', { userId: name, id: unique('call') })).invitation as Invitation).id))
+  for (const log of logs) for (const id of ids) await log.next(id, 'SENT')
+  for (const ann of callers) ann.socket.io.engine.close()
+  for (const log of logs) for (const id of ids) expect(await log.end(id)).toMatchObject({ state: 'FAILED', reason: 'PEER_OFFLINE', revision: 3 })
+  for (const id of ids) expect(logs[0]?.path(id)).toEqual(logs[1]?.path(id))
 })
 
 test('callers are followed only while something of theirs is open', async () => {
