@@ -202,7 +202,6 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#unhook()
     this.peers.end()
     this.messages.end()
-    this.status.end()
     this.invitations.end()
     return this.#channels.end()
   }

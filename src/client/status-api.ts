@@ -63,7 +63,7 @@ export class StatusApi {
   receive(notice: StatusNotice): void {
     const { from, id, offline } = notice
     if (offline === true) {
-      if (this.#farewells.get(from) === id) return
+      if (!isLater(id, this.#farewells.get(from))) return
       // The last one to be set is the last one to be dropped.
       this.#farewells.delete(from)
       this.#farewells.set(from, id)
@@ -72,9 +72,9 @@ export class StatusApi {
     } else if (!this.#recent.isNew(id)) return
     this.#tell(notice)
   }
+}
 
-  /** The session is over. */
-  end(): void {
-    this.#farewells.clear()
-  }
+/** Of one user's goings: ids of later ones are higher numbers. */
+function isLater(id: string, last: string | undefined): boolean {
+  return last === undefined || (id !== last && !(Number(id) < Number(last)))
 }
