@@ -1,14 +1,15 @@
 import { describe, expect, test } from '@jest/globals'
 
-import type { RollcallClient } from '../../src/client/index.js'
 import { alteredRedis } from '../support/altered-redis.js'
 import { connect, uniqueChannel } from '../support/client.js'
 import { MessageLog } from '../support/message-log.js'
+import { expectSound, expectWhole, talk } from '../support/message-traffic.js'
 import { startNode, useCluster } from '../support/node.js'
 import { useTestScope } from '../support/scope.js'
 import { elapse, eventually } from '../support/wait.js'
 
 const WAIT_MS = 1_500
+const PROBE = 'probe'
 const LIMITS = { messageWaitMs: WAIT_MS, messagesPerSecond: 10_000, offlineMessages: 1_000 }
 const PATIENT = { presenceTimeoutMs: 10_000, pingIntervalMs: 10_000, pingTimeoutMs: 10_000, limits: LIMITS }
 const cluster = useCluster(PATIENT)
@@ -16,47 +17,12 @@ const scope = useTestScope()
 
 const unique = (name: string): string => uniqueChannel(name)
 
-/** Sends one message after the other, without waiting, until it is told to stop; answers what is known of each. */
-function talk(from: RollcallClient, to: string, everyMs: number) {
-  const outcomes: Promise<readonly [text: string, outcome: boolean | string]>[] = []
-  let talking = true
-  const done = (async () => {
-    for (let n = 0; talking; n += 1) {
-      const text = String(n)
-      outcomes.push(
-        from.messages.send(to, text).then(
-          ({ received }) => [text, received] as const,
-          (error: unknown) => [text, (error as { code: string }).code] as const,
-        ),
-      )
-      await elapse(everyMs)
-    }
-    return Promise.all(outcomes)
-  })()
-  return {
-    stop: () => {
-      talking = false
-      return done
-    },
-  }
-}
-
-/** What holds whatever happens: each once, in order, and whatever counts as received was. */
-function expectSound(log: MessageLog, outcomes: readonly (readonly [string, boolean | string])[]): void {
-  const numbers = log.texts.map(Number)
-  expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b))
-  const had = new Set(log.texts)
-  expect(outcomes.filter(([text, outcome]) => outcome === true && !had.has(text))).toEqual([])
-  const strange = outcomes.filter(([, outcome]) => typeof outcome === 'string' && !/^PRESENCE_(OPERATION_(FAILED|TIMEOUT)|REQUEST_CANCELLED)$/.test(outcome))
-  expect(strange).toEqual([])
-}
-
 describe('post that a node has missed', () => {
   test('when its subscriber is cut: messages come nevertheless, and count as received', async () => {
     const ann = await connect(scope, unique('ann'), cluster.a)
     const bob = await connect(scope, unique('bob'), cluster.b)
     const log = MessageLog.of(bob)
-    const talking = talk(ann, bob.userId, 2)
+    const talking = talk(ann, bob.userId, { everyMs: 2 })
     for (let cut = 0; cut < 5; cut += 1) {
       await elapse(200)
       await cluster.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
@@ -64,8 +30,7 @@ describe('post that a node has missed', () => {
     await elapse(200)
     const outcomes = await talking.stop()
     await log.all(outcomes.length)
-    expectSound(log, outcomes)
-    expect(outcomes.filter(([, outcome]) => outcome !== true)).toEqual([])
+    expectWhole(log, outcomes)
   })
 
   test('that a message was received: the sender learns it from Redis, when the time is over', async () => {
@@ -89,21 +54,20 @@ describe('Redis', () => {
     const users = await Promise.all([connect(scope, unique('ann'), cluster.a), connect(scope, unique('bob'), cluster.b)])
     const [ann, bob] = users
     const logs = [MessageLog.of(bob), MessageLog.of(ann)] as const
-    const talks = [talk(ann, bob.userId, 5), talk(bob, ann.userId, 5)] as const
+    const talks = [talk(ann, bob.userId, { everyMs: 5 }), talk(bob, ann.userId, { everyMs: 5 })] as const
     for (let loss = 0; loss < 2; loss += 1) {
       await elapse(400)
       await lose()
       await elapse(600)
     }
-    await eventually('messages are received again', async () => (await ann.messages.send(bob.userId, '100000').catch(() => null))?.received === true, { everyMs: 100 })
+    await eventually('messages are received again', async () => (await ann.messages.send(bob.userId, PROBE).catch(() => null))?.received === true, { everyMs: 100 })
     const outcomes = await Promise.all(talks.map((one) => one.stop()))
     for (const [i, log] of logs.entries()) {
-      const [own, mine] = [outcomes[i] ?? [], log.texts.filter((text) => text !== '100000')]
-      log.seen.splice(0, log.seen.length, ...log.seen.filter(({ text }) => text !== '100000'))
-      expectSound(log, own)
+      const [own, texts] = [outcomes[i] ?? [], log.texts.filter((text) => text !== PROBE)]
+      expectSound({ texts }, own)
       // There were not only losses.
       expect(own.filter(([, outcome]) => outcome === true).length).toBeGreaterThan(own.length / 4)
-      expect(mine.length).toBeGreaterThan(own.length / 4)
+      expect(texts.length).toBeGreaterThan(own.length / 4)
     }
   }, 60_000)
 })
