@@ -4,7 +4,7 @@ import type { Lane } from '../presence/lane.js'
 import type { PresenceStore } from '../presence/store.js'
 import type { BeatReply, Membership, Op, Timer } from '../presence/types.js'
 
-/** Memberships that one pass ends at most. */
+/** Memberships that one pass ends at most, and timers that it rings. */
 const PASS_MAX = 200
 /** Other nodes see the same deadline; a little apart, the first one finds the work and the rest find it done. */
 const JITTER_MS = 100
@@ -121,6 +121,8 @@ export class Sweeper {
       this.metrics.swept.inc(ended)
       await Promise.all(timers.map((timer) => this.#rings(lane, timer)))
       if (results.some(({ farewell }) => farewell === true)) continue
+      // There may be more; and those that could not be done now are not tried again at once.
+      if (timers.length === PASS_MAX) return RETRY_MS
       if (ended === 0 || due.length < PASS_MAX) {
         // Refused: the script's clock was a little behind this node's estimate, or nothing ends just now.
         const early = results.some((result) => result.status === 'early') ? Math.max(lane.holdUntil, lane.clockNow + RETRY_MS * 1000) : Infinity
