@@ -232,6 +232,7 @@ function endedHere(invitation: Invitation, canceled: boolean): Invitation {
 
 const ID_BYTES = 16
 
+/** An id that nobody has used. */
 export function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(ID_BYTES)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

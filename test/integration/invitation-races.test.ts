@@ -6,8 +6,9 @@ import { connect, createClient, uniqueChannel as unique } from '../support/clien
 import { http } from '../support/http.js'
 import { InvitationLog } from '../support/invitation-log.js'
 import { useCluster } from '../support/node.js'
+import { connectPlain } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
-import { elapse } from '../support/wait.js'
+import { elapse, eventually } from '../support/wait.js'
 
 const RECEIPT_MS = 600
 const ANSWER_MS = 600
@@ -122,6 +123,24 @@ describe('of those that answer at once one is heard', () => {
     }
     expect(ends.length).toBe(ROUNDS)
   })
+})
+
+test('who logs out in the very moment in which it invites leaves nothing that rings', async () => {
+  const user = unique('ann')
+  const stays = await connectPlain(scope, user, cluster.b)
+  for (let round = 0; round < ROUNDS; round++) {
+    const ann = await connectPlain(scope, user, cluster.a, { transports: ['websocket'], reconnection: false })
+    const name = { userId: unique('bob'), id: unique('call') }
+    ann.socket.emit('invite', name, () => undefined)
+    if (round % 3 > 0) await elapse(round % 3)
+    ann.socket.disconnect()
+    // It was not carried out any more, or is cancelled; in between lies a moment.
+    const [found] = await eventually('it is decided', async () => {
+      const { invitations } = (await stays.must('getInvitations', { sent: [name] })) as { invitations?: [Invitation | null] }
+      return invitations?.[0]?.state === 'SENT' ? undefined : invitations
+    })
+    expect([undefined, 'CANCELED']).toContain(found?.state)
+  }
 })
 
 describe('an answer that comes as the time ends', () => {

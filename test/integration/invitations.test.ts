@@ -197,7 +197,8 @@ describe('002.16 the caller is gone', () => {
 
 describe('002.16 a client that was away', () => {
   test('hears once what has become of what it has sent; logged out on another node it has cancelled what is open', async () => {
-    const wire = await Link.open(scope, cluster.a)
+    // It moves to the node that the callee is not on, and that has heard nothing of it.
+    const wire = await Link.open(scope, cluster.b)
     const ann = await connect(scope, unique('ann'), wire, { presenceTimeout: 5_000 })
     const [annLog, link] = [new InvitationLog(ann), new LinkLog('ann', ann)]
     const bob = await connect(scope, unique('bob'), cluster.b)
@@ -210,7 +211,7 @@ describe('002.16 a client that was away', () => {
     wire.cut()
     await link.until('CONNECTING')
     await bob.invitations.accept(id, 'yes')
-    wire.restore(cluster.b)
+    wire.restore(cluster.a)
     expect(await annLog.next(id, 'ACCEPTED')).toMatchObject({ response: 'yes' })
     expect(annLog.of(id)).toHaveLength(3)
     await ann.logout()
