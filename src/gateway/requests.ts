@@ -86,7 +86,7 @@ export class Requests {
         const slot = await this.#rate.slot(connection, name ?? '')
         if (!slot.free && handler?.waits !== true) throw this.#rate.exceeded(name ?? '')
         connection.assertAlive()
-        if (handler === undefined) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `the requests are ${[...this.#handlers.keys()].join(', ')}`)
+        if (handler === undefined) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'there is no request of this name')
         if (args.length !== 1) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'a request has exactly one object')
         await handler.handle(connection, args[0], respond, slot)
       } finally {

@@ -152,7 +152,7 @@ describe('a lost connection', () => {
     await eventually('two logins', () => states.length === 5)
     expect(path()).toEqual(['CONNECTING', 'CONNECTED', 'DISCONNECTED', 'CONNECTING', 'CONNECTED'])
     expect(states.at(-1)).toMatchObject({ previousState: 'CONNECTING', operation: 'RECONNECTED', isResumed: true })
-    expect(node.logins[1]).toEqual({ appId: 'dev', userId: 'me', tag: 'phone', token: 'token 2', sessionId: 'session-1', attach: 8 })
+    expect(node.logins[1]).toEqual({ appId: 'dev', userId: 'me', tag: 'phone', token: 'token 2', sessionId: 'session-1', attach: 8, received: { life: '', position: 0 } })
   })
 
   test('a read is asked again, a change of unknown outcome is not', async () => {
