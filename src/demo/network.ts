@@ -5,6 +5,8 @@
  * This module has to be loaded before the SDK, whose transport takes the `WebSocket` of the moment it is loaded.
  */
 let cutUntil = 0
+/** More than the page ever has at once. */
+const MOST_CONNECTIONS = 4
 
 function isCut(): boolean {
   return Date.now() < cutUntil
@@ -29,8 +31,9 @@ XMLHttpRequest.prototype.send = function send(this: XMLHttpRequest, body) {
 /** Pulls the cable for `ms` milliseconds; `tick` hears what is left of them, at least once a second, and at last 0. */
 export function pullCable(ms: number, tick: (leftMs: number) => void): void {
   cutUntil = Date.now() + ms
-  // What a browser says when it loses its network; the transport closes on it.
-  dispatchEvent(new Event('offline'))
+  // What a browser says when it loses its network; the transport closes on it. With each time the transport passes over the
+  // connection after each that it closes, and the page has one a person.
+  for (let time = 0; time < MOST_CONNECTIONS; time++) dispatchEvent(new Event('offline'))
   const timer = setInterval(() => {
     const left = Math.max(0, cutUntil - Date.now())
     tick(left)

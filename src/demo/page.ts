@@ -2,6 +2,7 @@ import type { LinkStateEvent, Member, PresenceMessage } from '../client/index.js
 import { Announcer } from './announcer.js'
 import { Controls } from './controls.js'
 import { byId } from './dom.js'
+import { FriendsTab } from './friends/friends-tab.js'
 import { GoneView } from './gone-view.js'
 import { type Farewell, Grid } from './grid.js'
 import { Invitation } from './invitation.js'
@@ -16,6 +17,7 @@ import { SeatControls } from './seat-controls.js'
 import { enterWithToken, roomAddress, type Settings } from './settings.js'
 import { StatusView } from './status-view.js'
 import { forget, recall, remember } from './tab-memory.js'
+import { Tabs } from './tabs.js'
 import { TokenDialog } from './token-dialog.js'
 
 /** How often "2 min ago" is looked at again. */
@@ -37,6 +39,8 @@ export class Page {
   readonly #grid: Grid
   readonly #controls: Controls
   readonly #seat: SeatControls
+  readonly #friends: FriendsTab
+  readonly #tabs: Tabs
   readonly #farewells = new Map<string, Farewell>()
   #wasConnected = false
   #isDrawing = false
@@ -80,6 +84,19 @@ export class Page {
         this.#log.add({ kind: 'link', who: '', what: `you pulled the cable for ${seconds} s`, group: '' })
       },
     })
+    this.#friends = new FriendsTab(settings, this.#room.client, {
+      changed: () => {
+        this.#drawSoon()
+      },
+      failed: (error) => {
+        this.#failed(error)
+      },
+      signIn: () => void this.#attend('seen'),
+      around: () => (this.#room.attendance === 'out' ? [] : this.#room.members.keys()),
+    })
+    this.#tabs = new Tabs(byId('tabs', HTMLElement), (name) => {
+      this.#friends.isOpen = name === 'friends'
+    })
   }
 
   start(): void {
@@ -87,10 +104,13 @@ export class Page {
     byId('room-name', HTMLElement).textContent = room
     byId('room-input', HTMLInputElement).value = room
     byId('self-name', HTMLElement).textContent = userId
-    for (const link of document.querySelectorAll<HTMLAnchorElement>('[data-second-person]')) link.href = roomAddress(room, appId)
+    for (const link of document.querySelectorAll<HTMLAnchorElement>('[data-second-person]')) {
+      link.href = roomAddress(room, appId) + (link.dataset.secondPerson === '' ? '' : `#${link.dataset.secondPerson}`)
+    }
     this.#invitation.onReturn = () => void this.#attend('seen')
     this.#draw()
     setInterval(() => { this.#drawSoon() }, AGO_MS)
+    this.#tabs.start()
     void this.#attend(recall('attendance') === 'quiet' ? 'quiet' : 'seen')
   }
 
@@ -224,7 +244,10 @@ export class Page {
     this.#seat.show(attendance, room.link)
     this.#controls.disabled = attendance === 'quiet'
     this.#takeOverOwnState(members)
-    document.title = attendance === 'out' ? `${room.name} · Rollcall` : `(${members.size}) ${room.name} · Rollcall`
+    this.#friends.draw()
+    const { caller } = this.#friends
+    const title = attendance === 'out' ? room.name : `(${members.size}) ${room.name}`
+    document.title = `${caller === null ? title : `☎ ${caller} is calling`} · Rollcall`
   }
 
   /** The same user may have another session, and change something there. */

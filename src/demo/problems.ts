@@ -24,6 +24,10 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
   PRESENCE_NOT_WRITABLE: 'Whoever watches unseen has nothing to say',
   PRESENCE_OPERATION_TIMEOUT: 'The cluster did not answer in time',
   PRESENCE_OPERATION_FAILED: 'The cluster cannot reach its memory right now',
+  USER_BLOCKED: 'One of you two has blocked the other',
+  ROSTER_FULL: 'There is no room for more friends',
+  INVITATION_LIMIT: 'Too many are calling there right now',
+  MESSAGE_TEXT_TOO_LONG: 'That is too long for one message',
 }
 
 /** What a visitor can do, where the catalogue speaks to whoever writes the client or runs the nodes. */
@@ -36,6 +40,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   PRESENCE_NOT_CONNECTED: 'It comes back by itself; try again then.',
   PRESENCE_NOT_WRITABLE: 'Switch “Watch without being seen” off first.',
   PRESENCE_OPERATION_FAILED: 'It usually does again within seconds.',
+  INVITATION_LIMIT: 'Try again in a minute.',
 }
 
 const CODES = Object.keys(ERRORS) as ErrorCode[]

@@ -56,6 +56,11 @@ export class Room {
     this.#listen()
   }
 
+  /** The visitor's, for what is not about the room. */
+  get client(): RollcallClient {
+    return this.#client
+  }
+
   get attendance(): Attendance {
     return this.#attendance
   }

@@ -7,6 +7,8 @@ export interface Settings {
   readonly appId: string
   readonly room: string
   readonly userId: string
+  /** The name was drawn by chance just now; it may have been somebody else's before. */
+  readonly isNewName: boolean
   readonly token: string | null
 }
 
@@ -22,12 +24,14 @@ export function readSettings(search: string): Settings {
   }
   const token = recall('token')
   const claims = token === null ? null : readToken(token)
-  const userId = said('user') ?? claims?.userId ?? recall('user') ?? friendlyName()
+  const known = said('user') ?? claims?.userId ?? recall('user')
+  const userId = known ?? friendlyName()
   if (said('user') === null) remember('user', userId)
   return {
     appId: said('app') ?? claims?.appId ?? 'dev',
     room: said('room') ?? 'lobby',
     userId,
+    isNewName: known === null,
     token,
   }
 }
@@ -37,6 +41,11 @@ export function roomAddress(room: string, appId: string): string {
   const query = new URLSearchParams({ room })
   if (appId !== 'dev') query.set('app', appId)
   return `/demo?${query}`
+}
+
+/** The address of this person in another window, at the friends. */
+export function friendsAddress(room: string, appId: string, userId: string): string {
+  return `${roomAddress(room, appId)}&${new URLSearchParams({ user: userId })}#friends`
 }
 
 /** Starts again with a token: the user is whoever it names. */

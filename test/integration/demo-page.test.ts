@@ -17,12 +17,13 @@ let node: TestNode
 let page: HttpAnswer
 let script: HttpAnswer
 let styles: HttpAnswer
+let friendsStyles: HttpAnswer
 
 beforeAll(async () => {
   await ensureBuilt()
   const redis = await RedisServer.start(scope)
   node = await startNode(scope, { redisUrl: redis.url })
-  ;[page, script, styles] = await Promise.all([http(node.port, '/demo'), http(node.port, '/demo/demo.js'), http(node.port, '/demo/demo.css')])
+  ;[page, script, styles, friendsStyles] = await Promise.all(['/demo', '/demo/demo.js', '/demo/demo.css', '/demo/friends.css'].map((file) => http(node.port, file))) as [HttpAnswer, HttpAnswer, HttpAnswer, HttpAnswer]
 }, 150_000)
 
 describe('the demo page', () => {
@@ -30,7 +31,7 @@ describe('the demo page', () => {
     expect([page.status, script.status, styles.status]).toEqual([200, 200, 200])
     expect([page.type, script.type, styles.type].map((type) => type.split(';')[0])).toEqual(['text/html', 'text/javascript', 'text/css'])
     const named = [...page.text.matchAll(/(?:src|href)="(\/demo\/[^"]+)"/g)].map(([, file]) => file ?? '')
-    expect(named.sort()).toEqual(['/demo/demo.css', '/demo/demo.js', '/demo/icon.svg'])
+    expect(named.sort()).toEqual(['/demo/demo.css', '/demo/demo.js', '/demo/friends.css', '/demo/icon.svg'])
     for (const file of named) expect(await http(node.port, file)).toMatchObject({ status: 200 })
   })
 
@@ -45,7 +46,7 @@ describe('the demo page', () => {
     expect(page.text).not.toMatch(/<style|\sstyle=|\son[a-z]+=|="javascript:/i)
     expect([...page.text.matchAll(/<script\b[^>]*>/g)].map(([tag]) => tag)).toEqual(['<script type="module" src="/demo/demo.js">'])
     expect(page.text).not.toMatch(/(?:src|href|action)="(?!\/|#)/)
-    expect(styles.text).not.toMatch(/@import|url\(/)
+    for (const { text } of [styles, friendsStyles]) expect(text).not.toMatch(/@import|url\(/)
   })
 
   test('its script has nothing of Node, evaluates nothing and writes no HTML', () => {
@@ -54,12 +55,16 @@ describe('the demo page', () => {
     expect(script.text).not.toMatch(/\b(?:innerHTML|outerHTML|insertAdjacentHTML|document\.write)\b|\beval\(|\bnew Function\b/)
   })
 
-  test('every element that the script asks for by its id is in the page', async () => {
-    const files = (await readdir(SOURCES)).filter((file) => file.endsWith('.ts'))
+  test('every element that the script asks for, by its id or as a part of a template, is in the page', async () => {
+    const files = (await readdir(SOURCES, { recursive: true })).filter((file) => file.endsWith('.ts'))
     const sources = await Promise.all(files.map((file) => readFile(path.join(SOURCES, file), 'utf8')))
     const wanted = sources.flatMap((text) => [...text.matchAll(/\b(?:byId|copyOf)\('([^']+)'/g)].map(([, id]) => id ?? ''))
     const given = new Set([...page.text.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id))
     expect(wanted.length).toBeGreaterThan(20)
     expect(wanted.filter((id) => !given.has(id))).toEqual([])
+    const parts = sources.flatMap((text) => [...text.matchAll(/\bpart\([^)]*?'\.([\w-]+)'/g)].map(([, name]) => name ?? ''))
+    const classes = new Set([...page.text.matchAll(/\sclass="([^"]+)"/g)].flatMap(([, names = '']) => names.split(' ')))
+    expect(parts.length).toBeGreaterThan(20)
+    expect(parts.filter((name) => !classes.has(name))).toEqual([])
   })
 })
