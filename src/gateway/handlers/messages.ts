@@ -1,3 +1,4 @@
+import { RollcallError } from '../../protocol/errors.js'
 import { parseSendMessage } from '../../protocol/messages.js'
 import type { Handler } from '../requests.js'
 import { inLine, type HandlerContext } from './context.js'
@@ -11,7 +12,12 @@ export function sendMessage({ messages, limits }: HandlerContext): Handler {
     operation: 'sendMessage',
     async handle(connection, payload, respond) {
       const request = parseSendMessage(payload, limits)
-      const { timestamp, received } = await inLine(connection, `MESSAGE:${request.userId}`, () => connection.write(messages.send(connection.session, request)))
+      const asked = performance.now()
+      const { timestamp, received } = await inLine(connection, `MESSAGE:${request.userId}`, () => {
+        // Redis does not answer, one message after the other: the client has given this one up, or is about to.
+        if (performance.now() - asked > limits.messageWaitMs) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'it has waited too long for the messages before it')
+        return connection.write(messages.send(connection.session, request))
+      })
       respond(received.then((received) => ({ received, timestamp })))
     },
   }
