@@ -4,7 +4,7 @@ import { connect, createClient, LinkLog, uniqueChannel } from '../support/client
 import { Link } from '../support/link.js'
 import { MessageLog } from '../support/message-log.js'
 import { startNode, useCluster } from '../support/node.js'
-import { connectPlain } from '../support/plain.js'
+import { connectPlain, PlainClient } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
 import { elapse, eventually } from '../support/wait.js'
 
@@ -198,6 +198,47 @@ describe('a lost connection', () => {
     link.restore()
     expect(await sending).toMatchObject({ received: true })
     expect(texts).toEqual(['once'])
+  })
+})
+
+describe('a client that is not the SDK comes back', () => {
+  /** Has had one message, and loses its connection while another session of the user gets three more. */
+  async function away() {
+    const { ann, bob, log } = await pair()
+    const plain = await connectPlain(scope, bob.userId, cluster.a, { reconnection: false })
+    const before = MessageLog.ofPlain(plain)
+    await ann.messages.send(bob.userId, '0')
+    const [{ life, position } = { life: '', position: 0 }] = [await before.next()]
+    plain.socket.io.engine.close()
+    for (const text of ['1', '2', '3']) expect(await ann.messages.send(bob.userId, text)).toMatchObject({ received: true })
+    await log.all(4)
+    const { sessionId, attach } = plain.ready
+    const comeBack = async (received?: object) => {
+      const back = PlainClient.open(scope, bob.userId, cluster.b, { auth: { sessionId, attach: attach + 1, ...(received && { received }) } })
+      const after = MessageLog.ofPlain(back)
+      await back.untilReady()
+      expect(back.ready.resumed).toBe(true)
+      expect(await ann.messages.send(bob.userId, 'live')).toMatchObject({ received: true })
+      await eventually('the live one is there', () => after.texts.at(-1) === 'live')
+      expect(after.seen.every(({ offline }) => !offline)).toBe(true)
+      return after.texts
+    }
+    return { life, position, comeBack }
+  }
+
+  test('and says where it stood: it gets what came after that, whoever has acknowledged it', async () => {
+    const { life, position, comeBack } = await away()
+    expect(await comeBack({ life, position })).toEqual(['1', '2', '3', 'live'])
+  })
+
+  test('and says that it stood in an earlier life of the data: it gets all that there still is since its login', async () => {
+    const { position, comeBack } = await away()
+    expect(await comeBack({ life: 'earlier', position: position + 1_000_000 })).toEqual(['1', '2', '3', 'live'])
+  })
+
+  test('and does not say where it stood: it gets what nobody has acknowledged', async () => {
+    const { comeBack } = await away()
+    expect(await comeBack()).toEqual(['live'])
   })
 })
 
