@@ -3,6 +3,9 @@ import { parseSendMessage } from '../../protocol/messages.js'
 import type { Handler } from '../requests.js'
 import { inLine, type HandlerContext } from './context.js'
 
+/** For so long a message waits for those before it, in milliseconds: half of the time that a client waits for its answer. */
+const LINE_MS = 5_000
+
 /**
  * Answers when the message was received, or nobody waits for that any more. What a session sends to one user is taken in the order in which
  * it was sent; the next is not kept waiting for the acknowledgement of the one before.
@@ -15,7 +18,7 @@ export function sendMessage({ messages, limits }: HandlerContext): Handler {
       const asked = performance.now()
       const { timestamp, received } = await inLine(connection, `MESSAGE:${request.userId}`, () => {
         // Redis does not answer, one message after the other: the client has given this one up, or is about to.
-        if (performance.now() - asked > limits.messageWaitMs) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'it has waited too long for the messages before it')
+        if (performance.now() - asked > LINE_MS) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'it has waited too long for the messages before it')
         return connection.write(messages.send(connection.session, request))
       })
       respond(received.then((received) => ({ received, timestamp })))
