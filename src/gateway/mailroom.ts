@@ -6,24 +6,25 @@ import type { Waiting } from '../presence/types.js'
 import type { Connection } from './connection.js'
 import type { Users } from './users.js'
 
-/** Reads under way at once: when the subscriber was made anew, everybody's inbox is looked at. */
-const READS_MAX = 64
+/** Reads of one partition that are under way at once. A partition that does not answer keeps none of the others waiting. */
+const READS_MAX = 8
 /** Bytes of texts that one read fetches. */
 const PAGE_BYTES = 262_144
 /** How often a client that is too slow is looked at again, and after what pause a read that failed is repeated, in milliseconds. */
 const DRAIN_MS = 100
 const RETRY_MS = 1_000
-/** A client that leaves so many unacknowledged, and has acknowledged none for so many milliseconds, is asked no more: its callbacks would pile up. */
+/** A client that leaves so many unacknowledged is asked no more until it has acknowledged some: its callbacks would pile up. */
 const ASKED_MAX = 4_096
-const SILENT_MS = 60_000
 /** Times that the store is told of an acknowledgement, and the first pause between two of them, in milliseconds. */
-const ACK_ATTEMPTS = 4
+const ACK_ATTEMPTS = 6
 const ACK_RETRY_MS = 250
 /** Above every position. */
 const NONE = Number.MAX_SAFE_INTEGER
 
 /** A connection's place among the messages to its user. */
 interface Place {
+  /** Of its user. */
+  readonly partition: number
   /** The life that `after` is of; `''` before the first message or read. */
   life: string
   /** It has had, or does not get, what stands up to here. */
@@ -36,14 +37,22 @@ interface Place {
   /** Post may have been missed since the last page was asked for. */
   again: boolean
   behind: boolean
-  /** Messages that it was asked to acknowledge and has not, and when it last did. */
+  /** Messages that it was asked to acknowledge and has not. */
   asked: number
-  answeredAt: number
+}
+
+/** A connection that may have missed something; it counts as behind until that is known. */
+interface Unsure {
+  readonly connection: Connection
+  readonly place: Place
+  /** Its place as it was before. */
+  readonly heard: number
+  readonly isNew: boolean
 }
 
 export interface MailroomOptions {
   readonly users: Pick<Users, 'of' | 'all' | 'posted' | 'missed'>
-  readonly messages: Pick<Messages, 'partitionOf' | 'read' | 'acknowledge'>
+  readonly messages: Pick<Messages, 'partitionOf' | 'holding' | 'read' | 'acknowledge'>
   /** Who has more waiting than this is sent no more until it has drained. */
   readonly backlogBytes: number
   readonly metrics: Readonly<Record<'messagesDelivered' | 'skipped', { inc(by?: number): void }>>
@@ -62,11 +71,10 @@ export class Mailroom {
   readonly #places = new WeakMap<Connection, Place>()
   /** By partition: the last message that post told of. */
   readonly #heard = new Map<number, Pick<PostedMessage, 'life'> & { readonly position: number }>()
-  /** Whose next page is to be read, in turn. */
-  readonly #due = new Set<Connection>()
+  /** By partition: whose next page is to be read, in turn, and how many are being read. */
+  readonly #lines = new Map<number, { readonly due: Set<Connection>; reads: number }>()
   readonly #paused = new Map<number, { readonly who: Set<Connection>; timer: NodeJS.Timeout }>()
   readonly #retries = new Set<NodeJS.Timeout>()
-  #reads = 0
   #closed = false
 
   constructor(private readonly options: MailroomOptions) {}
@@ -77,7 +85,7 @@ export class Mailroom {
     const { session, received } = connection
     // One that comes back and does not say where it stood gets what nobody has had: the rest it may have had itself.
     const floor = session.resumed && received === null ? NONE : session.since
-    this.#fallBehind(connection, newPlace(0, received, floor))
+    this.#fallBehind(connection, this.#newPlace(connection, 0, received, floor))
   }
 
   /** Post: a message to a user. */
@@ -90,7 +98,7 @@ export class Mailroom {
       if (!connection.alive) continue
       const place = this.#placeOf(connection)
       if (place.behind) hearOf(place, message.position)
-      else this.#sendLive(connection, place, life, message)
+      else this.#sendLive(connection, place, this.#heard.get(partition)?.life ?? '', message)
     }
   }
 
@@ -98,17 +106,26 @@ export class Mailroom {
   missed(partition: number | null = null): void {
     const { users, messages } = this.options
     users.missed('messages')
+    const unsure = new Map<number, Unsure[]>()
     for (const connection of users.all()) {
       if (partition !== null && messages.partitionOf(connection.userId) !== partition) continue
+      const isNew = !this.#places.has(connection)
       const place = this.#placeOf(connection)
       if (place.behind) place.again = true
-      else this.#fallBehind(connection, place)
+      else {
+        Object.assign(place, { behind: true, again: false })
+        const one = { connection, place, heard: place.heard, isNew }
+        const others = unsure.get(place.partition)
+        if (others === undefined) unsure.set(place.partition, [one])
+        else others.push(one)
+      }
     }
+    for (const some of unsure.values()) void this.#look(some)
   }
 
   close(): void {
     this.#closed = true
-    this.#due.clear()
+    this.#lines.clear()
     for (const { timer } of this.#paused.values()) clearTimeout(timer)
     for (const timer of this.#retries) clearTimeout(timer)
     this.#paused.clear()
@@ -118,8 +135,12 @@ export class Mailroom {
   /** While a subscriber is made anew post comes again before anybody says that some was missed: what was missed is to be sent before it. */
   #hear(partition: number, life: string, previous: number, position: number): void {
     const last = this.#heard.get(partition)
-    this.#heard.set(partition, { life, position })
+    this.#heard.set(partition, { life: last?.life === life ? last.life : own(life), position })
     if (last === undefined ? previous > 0 : last.life !== life || last.position !== previous) this.missed(partition)
+  }
+
+  #newPlace({ userId }: Connection, after: number, received: Lack['received'], floor: number): Place {
+    return { partition: this.options.messages.partitionOf(userId), life: '', after, received, floor, heard: 0, again: false, behind: false, asked: 0 }
   }
 
   #placeOf(connection: Connection): Place {
@@ -127,7 +148,7 @@ export class Mailroom {
     if (there !== undefined) return there
     // Nothing waited when its session was opened, so it lacks nothing of what was there then.
     const { since } = connection.session
-    const place = newPlace(since, null, since)
+    const place = this.#newPlace(connection, since, null, since)
     this.#places.set(connection, place)
     return place
   }
@@ -145,30 +166,66 @@ export class Mailroom {
     this.#send(connection, place, message)
   }
 
+  /** Of one partition. Most have missed nothing, for nothing is kept for them; to ask for all of them takes some calls, to read each inbox one for each. */
+  async #look(unsure: readonly Unsure[]): Promise<void> {
+    const { messages, log } = this.options
+    let holding: ReadonlySet<string>
+    try {
+      holding = await messages.holding(new Set(unsure.map(({ connection }) => connection.userId)))
+    } catch (error) {
+      log.debug({ err: error }, 'whether messages were missed could not be seen')
+      this.#later(RETRY_MS, () => void this.#look(unsure))
+      return
+    }
+    if (this.#closed) return
+    for (const { connection, place, heard, isNew } of unsure) {
+      if (!connection.alive) continue
+      if (holding.has(connection.userId) || place.again || place.heard !== heard) this.#fallBehind(connection, place)
+      else if (isNew) this.#places.delete(connection)
+      else place.behind = false
+    }
+  }
+
+  #later(ms: number, work: () => void): void {
+    if (this.#closed) return
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer)
+      work()
+    }, ms * (0.5 + Math.random()))
+    this.#retries.add(timer)
+  }
+
   /** From now on it is sent what it lacks from the store. */
   #fallBehind(connection: Connection, place: Place): void {
     if (this.#closed) return
     this.#places.set(connection, place)
     place.behind = true
     if (place.after > 0) Object.assign(place, { received: null, floor: place.after })
-    this.#due.add(connection)
-    this.#pump()
+    this.#want(connection, place)
   }
 
-  #pump(): void {
-    for (const connection of this.#due) {
-      if (this.#reads >= READS_MAX) return
-      this.#due.delete(connection)
+  #want(connection: Connection, place: Place): void {
+    const line = this.#lines.get(place.partition)
+    if (line === undefined) this.#lines.set(place.partition, { due: new Set([connection]), reads: 0 })
+    else line.due.add(connection)
+    this.#pump(place.partition)
+  }
+
+  #pump(partition: number): void {
+    const line = this.#lines.get(partition)
+    for (const connection of line?.due ?? []) {
+      if (line === undefined || line.reads >= READS_MAX) return
+      line.due.delete(connection)
       const place = this.#places.get(connection)
       if (place === undefined || !connection.alive) continue
       if (connection.backlogBytes > this.options.backlogBytes) {
         this.#pause(connection, DRAIN_MS)
         continue
       }
-      this.#reads += 1
+      line.reads += 1
       void this.#readPage(connection, place).finally(() => {
-        this.#reads -= 1
-        this.#pump()
+        line.reads -= 1
+        this.#pump(partition)
       })
     }
   }
@@ -183,14 +240,14 @@ export class Mailroom {
       if (place.life !== '' && place.life !== page.life) {
         // What it was asked by is of a life that has ended.
         Object.assign(place, { life: page.life, after: 0, received: null, floor: connection.session.since })
-        this.#due.add(connection)
+        this.#want(connection, place)
         return
       }
       place.life = page.life
       for (const message of page.messages) this.#send(connection, place, message)
       place.after = Math.max(place.after, page.more ? (page.messages.at(-1)?.position ?? 0) : page.last)
       place.behind = page.more || place.again || place.heard > page.last
-      if (place.behind) this.#due.add(connection)
+      if (place.behind) this.#want(connection, place)
     } catch (error) {
       log.debug({ err: error, userId: connection.userId }, 'messages could not be read')
       this.#pause(connection, RETRY_MS)
@@ -207,55 +264,54 @@ export class Mailroom {
     const who = new Set([connection])
     const timer = setTimeout(() => {
       this.#paused.delete(ms)
-      for (const one of who) this.#due.add(one)
-      this.#pump()
+      for (const one of who) {
+        const place = this.#places.get(one)
+        if (place !== undefined) this.#want(one, place)
+      }
     }, ms)
     this.#paused.set(ms, { who, timer })
   }
 
-  #send({ socket, session }: Connection, place: Place, message: StoredMessage): void {
-    const { id, from, text, position, timestamp } = message
+  #send({ socket, session }: Connection, place: Place, { id, from, text, position, timestamp }: StoredMessage): void {
     const event = { id, from, text, offline: position <= session.since, timestamp, life: place.life, position }
     this.options.metrics.messagesDelivered.inc()
-    if (place.asked >= ASKED_MAX && performance.now() - place.answeredAt > SILENT_MS) {
+    if (place.asked >= ASKED_MAX) {
       socket.emit('message', event)
       return
     }
     place.asked += 1
+    // What is kept until it is acknowledged is the id alone.
+    const acknowledged = own(id)
     socket.emit('message', event, () => {
       place.asked -= 1
-      place.answeredAt = performance.now()
-      this.#acknowledge(session, message, ACK_ATTEMPTS, ACK_RETRY_MS)
+      this.#acknowledge(session, acknowledged, ACK_ATTEMPTS, ACK_RETRY_MS)
     })
   }
 
   /** To say it twice does no harm. */
-  #acknowledge(session: Session, message: StoredMessage, attempts: number, pauseMs: number): void {
+  #acknowledge(session: Session, messageId: string, attempts: number, pauseMs: number): void {
     const { messages, log } = this.options
-    messages.acknowledge(session, message).catch((error: unknown) => {
+    messages.acknowledge(session, messageId).catch((error: unknown) => {
       if (this.#closed) return
       if (attempts <= 1) {
         log.warn({ err: error }, 'an acknowledgement of a message could not be written')
         return
       }
-      const timer = setTimeout(
-        () => {
-          this.#retries.delete(timer)
-          this.#acknowledge(session, message, attempts - 1, pauseMs * 3)
-        },
-        pauseMs * (0.5 + Math.random()),
-      )
-      this.#retries.add(timer)
+      this.#later(pauseMs, () => this.#acknowledge(session, messageId, attempts - 1, pauseMs * 3))
     })
   }
-}
-
-function newPlace(after: number, received: Lack['received'], floor: number): Place {
-  return { life: '', after, received, floor, heard: 0, again: false, behind: false, asked: 0, answeredAt: performance.now() }
 }
 
 /** Post while it is behind: the next page has it, and whoever acknowledges it, this connection was there. */
 function hearOf(place: Place, position: number): void {
   place.heard = Math.max(place.heard, position)
-  place.floor = Math.min(place.floor, position - 1)
+  if (position - 1 >= place.floor) return
+  place.floor = position - 1
+  // What is being read was asked for without it.
+  place.again = true
+}
+
+/** A copy of its own: what was cut out of a longer text keeps all of that in memory. */
+function own(text: string): string {
+  return Buffer.from(text).toString()
 }

@@ -1,3 +1,4 @@
+import { chunksOf } from '../protocol/chunks.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Received, SendMessage } from '../protocol/messages.js'
@@ -5,6 +6,7 @@ import { MultiMap } from './multi-map.js'
 import type { Post } from './post.js'
 import type { Session } from './service.js'
 import { settled } from './settled.js'
+import { byPartition, STATUS_CHUNK } from './statuses.js'
 import type { PresenceStore } from './store.js'
 import { userChannel } from './types.js'
 
@@ -89,6 +91,8 @@ export interface MessageStore extends Pick<PresenceStore, 'partitionOf'> {
   acknowledge(app: string, message: Settlement, session: string, graceMs: number): Promise<void>
   /** Whether any session has acknowledged it. If none has, it is given up, unless it waits. */
   settle(app: string, message: Settlement): Promise<boolean>
+  /** Which of some users of one partition have messages that are kept. One call. */
+  holding(partition: number, app: string, userIds: readonly string[]): Promise<readonly string[]>
   /** A page of at least one message, and more up to about so many bytes. */
   read(app: string, userId: string, lack: Lack, bytes: number): Promise<InboxPage>
 }
@@ -150,7 +154,7 @@ export class Messages {
     const token = sequence === null ? newToken() : String(sequence)
     const message = { to, from, session, token }
     // The acknowledgement may be here before the store's answer is.
-    const wait = this.#expect(messageId(session, token))
+    const wait = this.#expect(messageId(message))
     try {
       const taken = await settled(this.store.take(app, { ...message, sequence, text, waits: offline }, this.#keeping))
       if (taken.outcome === 'blocked') throw blocked()
@@ -166,8 +170,8 @@ export class Messages {
   }
 
   /** A session has had a message. */
-  acknowledge({ userId: to, id }: Pick<Session, 'userId' | 'id'>, message: Pick<StoredMessage, 'id' | 'from'>): Promise<void> {
-    return settled(this.store.acknowledge(this.options.app, { to, from: message.from, ...partsOf(message.id) }, id, GRACE_MS))
+  acknowledge({ userId: to, id }: Pick<Session, 'userId' | 'id'>, messageId: string): Promise<void> {
+    return settled(this.store.acknowledge(this.options.app, { to, ...partsOf(messageId) }, id, GRACE_MS))
   }
 
   /** The partition of a user's messages. */
@@ -177,6 +181,13 @@ export class Messages {
 
   read(userId: string, lack: Lack, bytes: number): Promise<InboxPage> {
     return settled(this.store.read(this.options.app, userId, lack, bytes))
+  }
+
+  /** Which of these users have messages that are kept: one call a partition, for up to {@link STATUS_CHUNK} of them. */
+  async holding(userIds: Iterable<string>): Promise<ReadonlySet<string>> {
+    const { app } = this.options
+    const asking = [...byPartition(this.store, app, userIds)].flatMap(([partition, users]) => [...chunksOf(users, STATUS_CHUNK)].map((some) => this.store.holding(partition, app, some)))
+    return new Set((await settled(Promise.all(asking))).flat())
   }
 
   /** Post: a session has acknowledged a message. */
@@ -234,14 +245,17 @@ class Wait {
   }
 }
 
-/** No two messages have the same; a session's ids have no colon. */
-export function messageId(session: string, token: string): string {
-  return `${session}:${token}`
+/**
+ * No two messages have the same. It names the sender, for a session's id is what a client says it is; that comes last, for only users' names may
+ * have colons.
+ */
+export function messageId({ session, token, from }: Pick<Settlement, 'session' | 'token' | 'from'>): string {
+  return `${session}:${token}:${from}`
 }
 
-function partsOf(id: string): Pick<Settlement, 'session' | 'token'> {
-  const at = id.indexOf(':')
-  return { session: id.slice(0, at), token: id.slice(at + 1) }
+function partsOf(id: string): Pick<Settlement, 'session' | 'token' | 'from'> {
+  const [session = '', token = '', ...from] = id.split(':')
+  return { session, token, from: from.join(':') }
 }
 
 /** What a `message` of the post says. */

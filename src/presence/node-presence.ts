@@ -277,6 +277,11 @@ export class NodePresence implements Presence {
     return partition === undefined ? this.lanes.every(fresh) : fresh(this.lanes[partition])
   }
 
+  vouch(session: Session): void {
+    const { home } = this.#alive(session)
+    if (!this.inService(this.store.partitionOf(home))) throw new RollcallError('PRESENCE_OPERATION_FAILED', 'this node has not heard of Redis for too long')
+  }
+
   onService(listener: (inService: boolean) => void): void {
     this.#serviceListeners.push(listener)
   }

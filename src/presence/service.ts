@@ -108,6 +108,11 @@ export interface Presence {
   readonly sessionCount: number
   /** Whether Redis has answered a heartbeat of every partition recently enough to vouch for what feeds say. */
   inService(partition?: number): boolean
+  /**
+   * To be asked before something is told in a session's name that nobody can take back: a node that has slept, and wakes with it, must not tell
+   * it late. PRESENCE_OPERATION_FAILED while the node cannot vouch for the session, NOT_LOGIN when that is over.
+   */
+  vouch(session: Session): void
   /** Called when {@link inService} as a whole turns. */
   onService(listener: (inService: boolean) => void): void
 }

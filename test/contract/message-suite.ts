@@ -67,13 +67,13 @@ export function messageSuite(setup: Setup): void {
       const { since } = await login('one')
       expect(await take(message(1, { text: 'a\0b' }))).toMatchObject({ outcome: 'waiting', ageMs: 0 })
       const { messages } = await read()
-      expect(messages).toEqual([{ id: 'annssession:1', from: 'ann', text: 'a\0b', position: expect.any(Number), timestamp: expect.any(Number) }])
+      expect(messages).toEqual([{ id: 'annssession:1:ann', from: 'ann', text: 'a\0b', position: expect.any(Number), timestamp: expect.any(Number) }])
       expect(messages[0]?.position).toBeGreaterThan(since)
       await acknowledge(message(1), 'one')
       await acknowledge(message(1), 'one')
       expect(await settle(message(1))).toBe(true)
       await eventually('it is heard', () => heard.length >= 2)
-      expect(heard).toEqual(['bob a\0b', 'received ann annssession:1'])
+      expect(heard).toEqual(['bob a\0b', 'received ann annssession:1:ann'])
       expect(await keys('inbox')).toEqual([])
       expect(await keys('kept')).toEqual([])
     })
@@ -215,7 +215,7 @@ export function messageSuite(setup: Setup): void {
       // This one a session has had.
       await acknowledge(message(2), 'one')
       expect(await settle(message(2))).toBe(true)
-      await eventually('the sender hears of it', () => heard.includes('received ann annssession:2'))
+      await eventually('the sender hears of it', () => heard.includes('received ann annssession:2:ann'))
     })
 
     test('when memory is short, nothing is taken, and what was taken can be had', async () => {

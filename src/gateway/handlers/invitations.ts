@@ -2,12 +2,15 @@ import { parseAnswerInvitation, parseCancelInvitation, parseGetInvitations, pars
 import type { Handler } from '../requests.js'
 import { inLine, type HandlerContext } from './context.js'
 
-export function invite({ calls, limits }: HandlerContext): Handler {
+export function invite({ presence, calls, limits }: HandlerContext): Handler {
   return {
     operation: 'invite',
     async handle(connection, payload, respond) {
       const request = parseInvite(payload, limits)
-      await inLine(connection, lineOf(request.id), async () => respond({ invitation: await connection.write(calls.invite(connection, request)) }))
+      await inLine(connection, lineOf(request.id), async () => {
+        presence.vouch(connection.session)
+        respond({ invitation: await connection.write(calls.invite(connection, request)) })
+      })
     },
   }
 }

@@ -5,12 +5,13 @@ import { inLine, type HandlerContext } from './context.js'
 /** What a session says of itself is heard in the order in which it was said. */
 const LINE = 'STATUS'
 
-export function broadcastStatus({ broadcasts, limits }: HandlerContext): Handler {
+export function broadcastStatus({ presence, broadcasts, limits }: HandlerContext): Handler {
   return {
     operation: 'broadcastStatus',
     async handle(connection, payload, respond) {
       const fields = parseBroadcastStatus(payload, limits)
       await inLine(connection, LINE, async () => {
+        presence.vouch(connection.session)
         await connection.write(broadcasts.broadcast(connection.userId, fields))
         respond({})
       })
@@ -18,12 +19,15 @@ export function broadcastStatus({ broadcasts, limits }: HandlerContext): Handler
   }
 }
 
-export function sendStatus({ broadcasts, limits }: HandlerContext): Handler {
+export function sendStatus({ presence, broadcasts, limits }: HandlerContext): Handler {
   return {
     operation: 'sendStatus',
     async handle(connection, payload, respond) {
       const { userIds, fields } = parseSendStatus(payload, limits)
-      await inLine(connection, LINE, async () => respond({ failed: await connection.write(broadcasts.send(connection.userId, userIds, fields)) }))
+      await inLine(connection, LINE, async () => {
+        presence.vouch(connection.session)
+        respond({ failed: await connection.write(broadcasts.send(connection.userId, userIds, fields)) })
+      })
     },
   }
 }

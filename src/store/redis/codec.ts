@@ -220,10 +220,10 @@ export function decodeEvent(message: string): ChannelEvent {
 
 const POST_KINDS: ReadonlySet<string> = new Set<PostKind>(['status', 'roster', 'message', 'received', 'invitation'])
 
-/** Post as scripts publish it: fields joined by NUL: kind, app, count of users, the users, and then what it says. */
-export function decodePost(message: string): Post {
+/** Post as scripts publish it: fields joined by NUL: kind, app, count of users, the users, and then what it says. `null` for a kind that is not known. */
+export function decodePost(message: string): Post | null {
   const [kind = '', app = '', count, ...rest] = message.split('\0')
-  if (!POST_KINDS.has(kind)) throw new ReplyShapeError('post', message)
+  if (!POST_KINDS.has(kind)) return null
   const users = numberOf(count, 'post')
   return { kind: kind as PostKind, app, to: rest.slice(0, users), fields: rest.slice(users) }
 }

@@ -81,9 +81,9 @@ export class Keys {
   kept(app: string, userId: string): string {
     return `${this.#prefix}kept:${app}:${userId}`
   }
-  /** The number of the last message that a user's inbox has taken from a session. */
-  heard(app: string, userId: string, session: string): string {
-    return `${this.#prefix}heard:${app}:${userId}:${session}`
+  /** The number of the last message that a user's inbox has taken from somebody's session. Names have no NUL, and sessions no colon. */
+  heard(app: string, { to, session, from }: { readonly to: string; readonly session: string; readonly from: string }): string {
+    return `${this.#prefix}heard:${app}:${to}${SEPARATOR}${session}:${from}`
   }
   /** Invitations that a user was sent, until some time after their end. */
   invitations(app: string, userId: string): string {
@@ -137,10 +137,10 @@ export function timerText({ kind, channel, id }: Omit<Timer, 'at'>): string {
   return [TIMER_KINDS[kind], channelId(channel), id].join(SEPARATOR)
 }
 
-/** The reverse of {@link timerText}. */
-export function parseTimer(text: string, at: number): Timer {
+/** The reverse of {@link timerText}; `null` for a kind that is not known: nodes of another version may know of more. */
+export function parseTimer(text: string, at: number): Timer | null {
   const [kind, channel, id] = text.split(SEPARATOR)
-  if ((kind !== 'f' && kind !== 'i') || channel === undefined || id === undefined) throw new Error(`not a timer: ${JSON.stringify(text)}`)
+  if ((kind !== 'f' && kind !== 'i') || channel === undefined || id === undefined) return null
   return { kind: kind === 'f' ? 'farewell' : 'invitation', channel: parseChannelId(channel), id, at }
 }
 

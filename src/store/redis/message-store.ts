@@ -12,22 +12,23 @@ const MESSAGE_FIELDS = 5
 /** Messages on Redis: each in the partition of the user whom it is for. */
 export class RedisMessages implements MessageStore {
   /**
-   * @param keysOf the keys of a channel's partition
+   * @param keysAt the keys of a partition
    * @param call gives every failure one of the port's two meanings
    */
   constructor(
     private readonly redis: Client,
     readonly partitionOf: (channel: Channel) => number,
-    private readonly keysOf: (channel: Channel) => Keys,
+    private readonly keysAt: (partition: number) => Keys,
     private readonly call: <T>(running: Promise<T>) => Promise<T>,
   ) {}
 
-  async take(app: string, { to, from, session, token, sequence, text, waits }: Outgoing, { waitingMs, otherMs, most, periodMs }: Keeping): Promise<Taken> {
+  async take(app: string, message: Outgoing, { waitingMs, otherMs, most, periodMs }: Keeping): Promise<Taken> {
+    const { to, from, token, sequence, text, waits } = message
     const home = userChannel(app, to)
-    const keys = this.keysOf(home)
-    const named = [keys.clock, keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.roster(app, to), keys.sessions(channelId(home)), keys.post]
+    const keys = this.#keysOf(home)
+    const named = [keys.clock, keys.inbox(app, to), keys.kept(app, to), keys.heard(app, message), keys.roster(app, to), keys.sessions(channelId(home)), keys.post]
     const args = [
-      app, to, from, messageId(session, token), token, sequence === null ? '' : String(sequence), waits ? '1' : '0', text,
+      app, to, from, messageId(message), token, sequence === null ? '' : String(sequence), waits ? '1' : '0', text,
       String(periodMs * 1000), String(waitingMs), String(otherMs), String(most),
     ]
     return decodeTaken(await this.call(scripts.message.run(this.redis, named, args)))
@@ -41,8 +42,14 @@ export class RedisMessages implements MessageStore {
     return (await this.#settle('settle', app, message, ['', '0'])) === '1'
   }
 
+  async holding(partition: number, app: string, userIds: readonly string[]): Promise<readonly string[]> {
+    const keys = this.keysAt(partition)
+    const found = listOf(await this.call(scripts.holding.run(this.redis, userIds.map((userId) => keys.inbox(app, userId)), [])), 'holding')
+    return found.map((index) => userIds[numberOf(index, 'holding') - 1] ?? '')
+  }
+
   async read(app: string, userId: string, { after, received, floor }: Lack, bytes: number): Promise<InboxPage> {
-    const keys = this.keysOf(userChannel(app, userId))
+    const keys = this.#keysOf(userChannel(app, userId))
     const args = [String(after), received?.life ?? '', String(received?.position ?? 0), String(floor), String(bytes)]
     const reply = listOf(await this.call(scripts.inbox.run(this.redis, [keys.clock, keys.inbox(app, userId), keys.kept(app, userId)], args)), 'inbox')
     if (reply.length === 0) throw lifeless()
@@ -52,11 +59,16 @@ export class RedisMessages implements MessageStore {
     return { life: textOf(life, 'inbox'), last: numberOf(last, 'inbox'), more: more === '1', messages }
   }
 
-  async #settle(kind: 'acknowledge' | 'settle', app: string, { to, from, session, token }: Settlement, more: readonly string[]): Promise<unknown> {
+  #keysOf(home: Channel): Keys {
+    return this.keysAt(this.partitionOf(home))
+  }
+
+  async #settle(kind: 'acknowledge' | 'settle', app: string, message: Settlement, more: readonly string[]): Promise<unknown> {
+    const { to, from, token } = message
     const home = userChannel(app, to)
-    const keys = this.keysOf(home)
-    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, to, session), keys.sessions(channelId(home)), keys.post]
-    return this.call(scripts.receipt.run(this.redis, named, [kind, app, from, messageId(session, token), token, ...more]))
+    const keys = this.#keysOf(home)
+    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, message), keys.sessions(channelId(home)), keys.post]
+    return this.call(scripts.receipt.run(this.redis, named, [kind, app, from, messageId(message), token, ...more]))
   }
 }
 

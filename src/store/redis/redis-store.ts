@@ -90,7 +90,7 @@ export class RedisStore implements PresenceStore, PostOffice {
     this.messages = new RedisMessages(
       redis,
       (channel) => this.partitionOf(channel),
-      (channel) => this.#keysOf(channel),
+      (partition) => this.#of(partition),
       (running) => this.#call(running),
     )
     this.invitations = new RedisInvitations({
@@ -343,7 +343,7 @@ export class RedisStore implements PresenceStore, PostOffice {
     const ringing = upTo(clock, timers)
     return {
       due: passed.rows.map(({ text }) => parseMembership(text)),
-      timers: ringing.rows.map(({ text, at }) => parseTimer(text, at)),
+      timers: ringing.rows.flatMap(({ text, at }) => parseTimer(text, at) ?? []),
       leases,
       next: Math.min(passed.next, ringing.next) === Infinity ? null : Math.min(passed.next, ringing.next),
     }
@@ -389,7 +389,12 @@ export class RedisStore implements PresenceStore, PostOffice {
   }
 
   async subscribePost(partition: number, listener: (post: Post) => void): Promise<() => void> {
-    return this.#call(this.subscriber.subscribe(this.#of(partition).post, (message) => listener(decodePost(message))))
+    return this.#call(this.subscriber.subscribe(this.#of(partition).post, (message) => {
+      const post = decodePost(message)
+      // Nodes of another version may know of more.
+      if (post === null) this.log.debug({ partition }, 'post of an unknown kind')
+      else listener(post)
+    }))
   }
 
   probed(): readonly number[] {

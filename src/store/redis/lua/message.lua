@@ -1,6 +1,6 @@
 -- Takes a message for a user: puts it into the inbox and tells all nodes, in one step, and once, however often it is sent.
 --
--- KEYS  1 clock, 2 inbox:<user>, 3 kept:<user>, 4 heard:<user>:<session>, 5 roster:<user>, 6 sessions:<USER channel>, 7 post (a channel of pub/sub)
+-- KEYS  1 clock, 2 inbox:<user>, 3 kept:<user>, 4 heard:<user>, of the sender's session, 5 roster:<user>, 6 sessions:<USER channel>, 7 post (a channel of pub/sub)
 -- ARGV  1 app, 2 user, 3 from, 4 id, 5 token (the id without its session), 6 sequence ('': it has none), 7 '1': it waits for who is not there,
 --       8 text, 9 heartbeat period (us), for how long it is kept (ms): 10 one that waits, 11 another one, 12 most messages in the inbox
 -- reply {'waiting', time (ms), age (ms), dropped}: a session may acknowledge it; dropped: how many fell out that nobody has had, and that wait

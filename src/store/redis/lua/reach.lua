@@ -11,8 +11,8 @@
 local NUL, FIRST = '\0', 7
 local to, app, from = ARGV[1], ARGV[2], ARGV[3]
 local stride = to == 'anybody' and 4 or to == 'friends' and 2 or 1
-local c = redis.call('HMGET', KEYS[1], 'life', 'now', 'fresh')
-if not c[1] then return {} end
+local c = redis.call('HMGET', KEYS[1], 'life', 'now', 'fresh', 'replid')
+if not c[1] or c[4] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') then return {} end
 -- Data is being put back after a loss: who seems to be away may be here.
 local doubted = tonumber(c[3] or 0) > tonumber(c[2])
 

@@ -1,6 +1,6 @@
 -- Settles a message: a session acknowledges it, or whoever sent it waits no longer.
 --
--- KEYS  1 inbox:<user>, 2 kept:<user>, 3 heard:<user>:<session of the sender>, 4 sessions:<USER channel>, 5 post (a channel of pub/sub)
+-- KEYS  1 inbox:<user>, 2 kept:<user>, 3 heard:<user>, of the sender's session, 4 sessions:<USER channel>, 5 post (a channel of pub/sub)
 -- ARGV  1 'acknowledge' or 'settle', 2 app, 3 from, 4 id, 5 token (the id without its session), 6 the session that acknowledges,
 --       7 for how long (ms), beyond its presenceTimeout, a session without a connection may still come for it
 -- reply '1' when a session has acknowledged it, else '0'; one that does not wait is given up then
@@ -9,6 +9,7 @@
 local inbox, kept, heardKey, sessions, post = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local kind, app, from, id, token, session = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local HEARD, HEARD_BYTES, NUL = 120, 2048, '\0' -- seconds; what was acknowledged longer ago than these tell is not known any more
+local MOST_LACKING = 2048 -- bytes: of a user with very many sessions it stays until its time is over, for each to be struck off costs as much as all
 
 local header = redis.call('HGET', inbox, id)
 local heard = redis.call('GET', heardKey) or '0 '
@@ -31,7 +32,7 @@ local function keep(others) -- for those who may still have to get it
   redis.call('HSET', inbox, id, table.concat({position, '1', at, waits, table.concat(others, ','), author}, ' '))
 end
 
-if state == '1' then
+if state == '1' and #lacking <= MOST_LACKING then
   local others = {}
   for other in string.gmatch(lacking, '[^,]+') do
     if other ~= session then others[#others + 1] = other end
