@@ -66,6 +66,8 @@ export class InvitationsApi {
   /** Calls that invite, by the id: whoever cancels waits for what comes of them. */
   readonly #sending = new Map<string, { readonly calleeId: string; readonly done: Promise<unknown> }>()
   #guard: ReturnType<typeof setTimeout> | undefined
+  /** One object a session: what is answered to an earlier one has ended with it. */
+  #life = {}
 
   constructor(userId: string, link: InvitationsLink, tell: TellInvitation) {
     this.#userId = userId
@@ -85,11 +87,12 @@ export class InvitationsApi {
       const { content, channelId, id = newId() } = optionsOf(options)
       return parseInvite({ userId: calleeId, id, content, channelId }, this.#link.limits)
     })
+    const life = this.#life
     const reply = this.#link.request('invite', request, operation)
     const sending = { calleeId, done: reply.catch(() => undefined) }
     this.#sending.set(request.id, sending)
     try {
-      return this.#learnt((await reply).invitation)
+      return this.#learnt((await reply).invitation, life)
     } finally {
       if (this.#sending.get(request.id) === sending) this.#sending.delete(request.id)
     }
@@ -112,7 +115,8 @@ export class InvitationsApi {
     await sending?.done
     const userId = sending?.calleeId ?? this.#find(id, ({ caller }) => caller === this.#userId)?.callee
     if (userId === undefined) throw new RollcallError('INVITATION_UNKNOWN', 'this client has sent no such invitation', operation)
-    return this.#learnt((await this.#link.request(operation, { userId, id }, operation)).invitation)
+    const life = this.#life
+    return this.#learnt((await this.#link.request(operation, { userId, id }, operation)).invitation, life)
   }
 
   /** What this client knows of an invitation: all that are open, and some that have ended. */
@@ -140,16 +144,19 @@ export class InvitationsApi {
     for (const invitation of this.#open()) this.#learn(endedHere(invitation, invitation.caller === this.#userId))
     this.#held.clear()
     this.#sending.clear()
+    this.#life = {}
     clearTimeout(this.#guard)
   }
 
   async #answer(operation: 'acceptInvitation' | 'refuseInvitation', id: string, response: string): Promise<Invitation> {
     const request = during(operation, () => parseAnswerInvitation({ id, response }, this.#link.limits))
-    return this.#learnt((await this.#link.request(operation, request, operation)).invitation)
+    const life = this.#life
+    return this.#learnt((await this.#link.request(operation, request, operation)).invitation, life)
   }
 
   /** What a reply says; by now more may be known. */
-  #learnt(invitation: Invitation): Invitation {
+  #learnt(invitation: Invitation, life: object): Invitation {
+    if (life !== this.#life) return isOpen(invitation) ? endedHere(invitation, invitation.caller === this.#userId) : invitation
     this.#learn(invitation)
     return this.#held.get(keyOf(invitation))?.invitation ?? invitation
   }
@@ -195,7 +202,9 @@ export class InvitationsApi {
 
   async #ask(invitations: readonly Invitation[], ask: AskInvitations): Promise<void> {
     for (const asked of chunksOf(invitations, this.#link.limits.invitations)) {
+      const life = this.#life
       const reply = await ask({ sent: asked.map(({ callee, id }): InvitationRef => ({ userId: callee, id })) })
+      if (life !== this.#life) return
       for (const invitation of reply.invitations) if (invitation !== null) this.#learn(invitation)
       // What the cluster does not know any more has ended while nobody could say so.
       asked.forEach((invitation, index) => {

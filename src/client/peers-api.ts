@@ -39,6 +39,8 @@ export class PeersApi {
   readonly #known = new Map<string, PeerState>()
   /** For each request under way, its users: what an event has said of them since, which is newer than the reply to come. */
   readonly #asks = new Set<Map<string, PeerChange | null>>()
+  /** One object a session. */
+  #life = {}
   readonly #repairs: Repairs<string>
   #last: Promise<unknown> = Promise.resolve()
   /** A connection that is taking over. What the one before says meanwhile counts only if that fails. */
@@ -140,15 +142,19 @@ export class PeersApi {
     this.#repairs.stop()
     this.#known.clear()
     this.#asks.clear()
+    this.#life = {}
   }
 
   /** Subscribes to users on some connection; answers what of it is news. */
   async #ask(userIds: readonly string[], ask: AskPeers): Promise<readonly PeerChange[]> {
+    const life = this.#life
     const heard = new Map<string, PeerChange | null>(userIds.map((userId) => [userId, null]))
     // First, for events may be here before the reply has been looked at.
     this.#asks.add(heard)
     try {
       const { statuses, timestamp } = await ask({ userIds })
+      // Answered as the session ended: it is forgotten with all others.
+      if (life !== this.#life) throw new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the session is over', 'subscribePeers')
       return userIds.flatMap((userId) => {
         const { status, lastSeen } = heard.get(userId) ?? (Object.hasOwn(statuses, userId) ? statuses[userId] : undefined) ?? UNKNOWN
         return this.#learn({ userId, status, lastSeen, timestamp }, true)

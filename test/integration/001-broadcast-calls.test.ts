@@ -49,6 +49,8 @@ test('001.15 a broadcast to 500 friends is one read, and at most one call and on
     return Object.values(statuses).every(({ status }) => status === 'OFFLINE')
   })
   await eventually('and nothing is to be told of it', async () => (await cluster.redis.keys('rollcall:{*}:timers')).length === 0)
+  // Both nodes have looked for what there was to be told: the slower one finds that it is done.
+  await eventually('and both nodes know that', async () => (await monitor.during(300)).every(({ name }) => !name.startsWith('eval')))
   const away = await costOf(ann, monitor)
 
   expect([there.publishes, away.publishes]).toEqual([PARTITIONS, 0])

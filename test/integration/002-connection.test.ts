@@ -24,12 +24,13 @@ const IN = ['CONNECTING LOGIN', 'CONNECTED LOGIN_SUCCESS']
 describe('login and logout', () => {
   test('002.1 002.3 a login is told in two steps, a logout in one; subscriptions end with it', async () => {
     const user = await RtmUser.login(scope, someone(), cluster.a)
-    await user.untilStates(...IN)
+    // Told by the time that the call is answered.
+    expect(user.states).toEqual(IN)
     const peer = someone()
     await user.client.subscribePeersOnlineStatus([peer])
     await user.next('PeersOnlineStatusChanged')
     await user.client.logout()
-    await user.untilStates(...IN, 'DISCONNECTED LOGOUT')
+    expect(user.states).toEqual([...IN, 'DISCONNECTED LOGOUT'])
 
     await user.client.login({ uid: user.uid })
     await user.untilStates(...IN, 'DISCONNECTED LOGOUT', ...IN)
@@ -47,12 +48,14 @@ describe('login and logout', () => {
     const uid = someone()
     const user = new RtmUser(uid, ArRTM.createInstance('locked', { url: node.url }))
     await expect(user.client.login({ uid, token: 'no token' })).rejects.toMatchObject({ code: 4 })
-    await user.untilStates('CONNECTING LOGIN', 'DISCONNECTED LOGIN_FAILURE')
+    expect(user.states).toEqual(['CONNECTING LOGIN', 'DISCONNECTED LOGIN_FAILURE'])
     const expired = tokenFor(uid, { app: 'locked', ttlS: -60 })
     await expect(user.client.login({ uid, token: expired })).rejects.toMatchObject({ code: 5 })
     const other = RtmUser.create(scope, uid, cluster.a)
     await expect(other.client.login({ uid: 'x'.repeat(65) })).rejects.toMatchObject({ code: 2 })
-    await other.untilStates('DISCONNECTED LOGIN_FAILURE')
+    expect(other.states).toEqual(['DISCONNECTED LOGIN_FAILURE'])
+    await expect(other.client.login(null as never)).rejects.toMatchObject({ code: 2 })
+    expect(other.states).toEqual(['DISCONNECTED LOGIN_FAILURE', 'DISCONNECTED LOGIN_FAILURE'])
     const wrong = new RtmUser(uid, ArRTM.createInstance('another-app', { url: cluster.a.url }))
     await expect(wrong.client.login({ uid })).rejects.toMatchObject({ code: 3 })
     await wrong.untilStates('CONNECTING LOGIN', 'DISCONNECTED LOGIN_FAILURE')
@@ -85,6 +88,16 @@ describe('login and logout', () => {
     await expect(user.client.login({ uid })).rejects.toMatchObject({ code: 7 })
     await user.client.logout()
     for (const call of calls()) await expect(call).rejects.toMatchObject({ code: 102 })
+  })
+
+  test('a login waits for the logout before it: the last that is told is true', async () => {
+    const user = await RtmUser.login(scope, someone(), cluster.a)
+    const leaving = user.client.logout()
+    const other = someone()
+    await user.client.login({ uid: other })
+    await leaving
+    expect(user.states).toEqual([...IN, 'DISCONNECTED LOGOUT', ...IN])
+    expect(await user.client.queryPeersOnlineStatus([user.uid, other])).toEqual({ [user.uid]: false, [other]: true })
   })
 
   test('logins come at most twice a second', async () => {

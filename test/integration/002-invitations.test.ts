@@ -2,10 +2,12 @@ import { describe, expect, test } from '@jest/globals'
 
 import type { LocalInvitation } from '../../src/client/compat/ar-rtm/index.js'
 import { uniqueChannel } from '../support/client.js'
+import { http } from '../support/http.js'
 import { useCluster } from '../support/node.js'
 import { CallLog, LOCAL_EVENTS, RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
 import { connectPlain } from '../support/plain.js'
+import { eventually } from '../support/wait.js'
 
 const RECEIPT_MS = 1_500
 const ANSWER_MS = 2_000
@@ -121,6 +123,33 @@ describe('002.16 an invitation', () => {
     await callee.client.logout()
     await ringing.expect('RemoteInvitationFailure PEER_OFFLINE')
     await second.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure INVITATION_EXPIRE')
+  })
+
+  test('ends when the application ends the session of one of the two', async () => {
+    const kick = (uid: string): Promise<unknown> => http(cluster.a.port, `/v1/users/${uid}/disconnect`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })
+    const [caller, callee] = await two()
+    const first = ring(caller, callee.uid)
+    const { log: ringing } = await callee.rings()
+    await first.log.expect('LocalInvitationReceivedByPeer')
+    await kick(caller.uid)
+    await first.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure NOT_LOGGEDIN')
+    await eventually('it rings no more', () => ringing.events.length === 1)
+
+    const again = await RtmUser.login(scope, someone(), cluster.a)
+    ring(again, callee.uid)
+    const { log: second } = await callee.rings()
+    await kick(callee.uid)
+    await second.expect('RemoteInvitationFailure PEER_OFFLINE')
+  })
+
+  test('that is answered twice at once is answered once', async () => {
+    const [caller, callee] = await two()
+    const { log } = ring(caller, callee.uid)
+    const { call, log: remote } = await callee.rings()
+    call.refuse()
+    call.accept()
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused')
+    await remote.expect('RemoteInvitationRefused')
   })
 
   test('from one who is not logged in fails at once', async () => {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
 
+import ArRTM from '../../src/client/compat/ar-rtm/index.js'
 import { uniqueChannel } from '../support/client.js'
 import { Link } from '../support/link.js'
 import { startNode, useCluster } from '../support/node.js'
 import { RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
 import { connectPlain } from '../support/plain.js'
+import { eventually } from '../support/wait.js'
 
 const cluster = useCluster()
 const scope = useTestScope()
@@ -53,6 +55,20 @@ describe('a message to a peer', () => {
     const again = await RtmUser.login(scope, peer, cluster.a)
     expect(await user.client.sendMessageToPeer({ text: 'four' }, peer)).toEqual({ hasPeerReceived: true })
     expect(await again.next('MessageFromPeer')).toEqual([{ text: 'four' }, user.uid, NOW])
+  })
+
+  test('002.13 a listener that is added late misses nothing', async () => {
+    const peer = someone()
+    const user = await RtmUser.login(scope, someone(), cluster.a)
+    for (const text of ['one', 'two']) await user.client.sendMessageToPeer({ text }, peer, { enableOfflineMessaging: true })
+    const late = ArRTM.createInstance('dev', { url: cluster.b.url })
+    scope.defer('the late one', () => late.logout().catch(() => undefined))
+    await late.login({ uid: peer })
+    expect(await user.client.sendMessageToPeer({ text: 'three' }, peer)).toEqual({ hasPeerReceived: true })
+    const heard: string[] = []
+    late.on('MessageFromPeer', ({ text }) => heard.push(text))
+    await eventually('it hears all', () => heard.length === 3)
+    expect(heard).toEqual(['one', 'two', 'three'])
   })
 
   test('one that is sent while the sender\'s connection is lost arrives once, when it is back', async () => {

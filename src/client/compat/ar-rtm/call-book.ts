@@ -14,7 +14,9 @@ export class CallBook {
     private readonly onRing: (invitation: RemoteInvitation) => void,
   ) {
     client.on('invitation', (invitation) => {
-      if (!this.#closed) this.#follow(invitation)
+      // What the SDK ends with its session is no end that the peer has made.
+      if (client.linkState === 'IDLE' || client.linkState === 'FAILED') this.close()
+      else if (!this.#closed) this.#follow(invitation)
     })
   }
 

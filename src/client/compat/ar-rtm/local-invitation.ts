@@ -48,6 +48,7 @@ export class LocalInvitation extends RtmEmitter<LocalInvitationEvents> {
   send(): void {
     if (this.#state !== 'IDLE') return
     checkText(this.content, 'content')
+    checkText(this.channelId, 'channelId', DEFAULT_LIMITS.nameBytes)
     this.#state = 'SENT_TO_REMOTE'
     this.#book = this.#calls()
     if (this.#book === null) {
@@ -112,6 +113,6 @@ export class LocalInvitation extends RtmEmitter<LocalInvitationEvents> {
 }
 
 /** Throws RtmError 2. */
-export function checkText(text: unknown, name: string): void {
-  if (typeof text !== 'string' || !fitsUtf8(text, DEFAULT_LIMITS.invitationBytes)) throw new RtmError(2, `${name} is a string of at most ${DEFAULT_LIMITS.invitationBytes} bytes`)
+export function checkText(text: unknown, name: string, bytes: number = DEFAULT_LIMITS.invitationBytes): void {
+  if (typeof text !== 'string' || !fitsUtf8(text, bytes)) throw new RtmError(2, `${name} is a string of at most ${bytes} bytes`)
 }

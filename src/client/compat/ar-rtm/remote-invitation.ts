@@ -24,6 +24,7 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
   readonly #id: string
   readonly #book: CallBook
   #state: RemoteInvitationState = 'INVITATION_RECEIVED'
+  #refusing = false
   #late: ReturnType<typeof setTimeout> | undefined
 
   constructor({ id, caller, channelId, content }: Invitation, book: CallBook) {
@@ -39,9 +40,9 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
     return this.#state
   }
 
-  /** Does nothing for one that has ended or is being accepted. Throws RtmError 2 for a response that is too long. */
+  /** Does nothing for one that has ended or is being answered. Throws RtmError 2 for a response that is too long. */
   accept(): void {
-    if (this.#state !== 'INVITATION_RECEIVED') return
+    if (this.#state !== 'INVITATION_RECEIVED' || this.#refusing) return
     checkText(this.response, 'response')
     this.#state = 'ACCEPT_SENT_TO_LOCAL'
     this.#late = setTimeout(() => this.fail('ACCEPT_FAILURE'), ACCEPT_MS)
@@ -49,8 +50,9 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
   }
 
   refuse(): void {
-    if (this.#state !== 'INVITATION_RECEIVED') return
+    if (this.#state !== 'INVITATION_RECEIVED' || this.#refusing) return
     checkText(this.response, 'response')
+    this.#refusing = true
     this.#book.refuse(this.#id, this.response)
   }
 

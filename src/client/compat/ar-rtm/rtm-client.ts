@@ -49,7 +49,7 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   readonly #renewals = new CallRate(LOGINS_PER_SECOND)
   readonly #messages = new CallRate(MESSAGES_PER_SECOND)
   #session: Session | null = null
-  #loggedIn = false
+  #leaving: Promise<void> | null = null
   #calls: CallBook | null = null
   #subscribed = new Set<string>()
 
@@ -57,20 +57,22 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     readonly appId: string,
     private readonly parameters: RtmParameters = {},
   ) {
-    super()
+    super(['MessageFromPeer', 'RemoteInvitationReceived'])
   }
 
   /** Codes: 1 to 9, as {@link CODES} names them. */
   async login(parameters: LoginParameters): Promise<void> {
+    // What is told of the session before is told first.
+    while (this.#leaving !== null) await this.#leaving.catch(() => undefined)
     if (this.#session !== null) throw new RtmError(CODES.login.already, 'this client is logged in, or logging in')
     if (!this.#logins.take()) throw new RtmError(CODES.login.tooOften, `at most ${LOGINS_PER_SECOND} logins a second`)
     const session = this.#begin(parameters)
     const late = setTimeout(() => session.giveUp(), LOGIN_MS)
     try {
-      await session.client.login(parameters.token === undefined ? {} : { token: parameters.token })
-      this.#loggedIn = !session.isOver
+      await session.client.login()
+      await session.begun
     } catch (error) {
-      throw this.#refused(session, error)
+      throw await this.#refused(session, error)
     } finally {
       clearTimeout(late)
     }
@@ -80,7 +82,13 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   async logout(): Promise<void> {
     const session = this.#here()
     this.#over(session)
-    await session.client.logout()
+    const leaving = session.client.logout().then(() => session.ended)
+    this.#leaving = leaving
+    try {
+      await leaving
+    } finally {
+      if (this.#leaving === leaving) this.#leaving = null
+    }
   }
 
   async renewToken(token: string): Promise<void> {
@@ -90,12 +98,12 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   }
 
   /** `hasPeerReceived`: a session of the peer has acknowledged it. */
-  async sendMessageToPeer(message: RtmMessage, peerId: string, { enableOfflineMessaging = false }: SendMessageOptions = {}): Promise<{ readonly hasPeerReceived: boolean }> {
+  async sendMessageToPeer(message: RtmMessage, peerId: string, options: SendMessageOptions | null = {}): Promise<{ readonly hasPeerReceived: boolean }> {
     const { client } = this.#here()
-    const text: unknown = (message as RtmMessage | undefined)?.text
+    const text: unknown = (message as RtmMessage | null | undefined)?.text
     if (typeof text !== 'string' || !fitsUtf8(text, DEFAULT_LIMITS.messageTextBytes)) throw new RtmError(CODES.message.message, `a message has a text of at most ${DEFAULT_LIMITS.messageTextBytes} bytes`)
     if (!this.#messages.take()) throw new RtmError(CODES.message.tooOften, `at most ${MESSAGES_PER_SECOND} messages a second`)
-    const { received } = await calling('message', client.messages.send(peerId, text, { offline: enableOfflineMessaging }))
+    const { received } = await calling('message', client.messages.send(peerId, text, { offline: options?.enableOfflineMessaging === true }))
     return { hasPeerReceived: received }
   }
 
@@ -134,8 +142,8 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     return new LocalInvitation(calleeId, () => this.#calls)
   }
 
-  #begin({ uid, token }: LoginParameters): Session {
-    const session = this.#open(uid, token)
+  #begin(parameters: LoginParameters): Session {
+    const session = this.#open(parameters)
     const { client } = session
     const mine = (): boolean => session === this.#session
     client.on('message', ({ text, from, offline, timestamp }) => {
@@ -151,8 +159,10 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     return session
   }
 
-  #open(uid: string, token: string | undefined): Session {
+  #open(given: LoginParameters | null | undefined): Session {
     const { url, presenceTimeout } = this.parameters
+    // Without types it may be anything; who has no name is refused as one with a wrong one.
+    const { uid = '', token } = given ?? {}
     try {
       const session: Session = new Session(
         this.appId,
@@ -167,22 +177,23 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
       )
       return session
     } catch (error) {
+      this.emit('ConnectionStateChanged', 'DISCONNECTED', 'LOGIN_FAILURE')
       throw toRtmError(error, 'login')
     }
   }
 
-  #refused(session: Session, error: unknown): RtmError {
+  async #refused(session: Session, error: unknown): Promise<RtmError> {
     const refusal = session.timedOut ? new RtmError(CODES.login.timeout, `not logged in within ${LOGIN_MS} ms`) : toRtmError(error, 'login')
     this.#over(session)
     // Refused before anything was asked: the link has not moved, so nobody else says so.
     if (session.client.linkState === 'IDLE' && !session.isOver && !session.timedOut) this.emit('ConnectionStateChanged', 'DISCONNECTED', 'LOGIN_FAILURE')
+    else await session.ended
     return refusal
   }
 
   #over(session: Session): void {
     if (session !== this.#session) return
     this.#session = null
-    this.#loggedIn = false
     this.#calls?.close()
     this.#calls = null
     this.#subscribed = new Set()
@@ -190,7 +201,7 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
 
   /** Throws 102 unless there is a session that has logged in. */
   #here(): Session {
-    if (this.#session === null || !this.#loggedIn) throw notLoggedIn()
+    if (this.#session?.isIn !== true) throw notLoggedIn()
     return this.#session
   }
 }

@@ -14,6 +14,13 @@ export interface SessionHooks {
 /** One login of the layer, with the SDK's client for it: what happens to its link, in the original's words. */
 export class Session {
   readonly client: RollcallClient
+  /** Resolves when it has been told that the session has begun, or will not. */
+  readonly begun: Promise<void>
+  /** Resolves when its end has been told. */
+  readonly ended: Promise<void>
+  #begin: () => void = () => undefined
+  #finish: () => void = () => undefined
+  #in = false
   #over = false
   #kicked: KickedEvent | null = null
   #timedOut = false
@@ -25,6 +32,8 @@ export class Session {
     private readonly hooks: SessionHooks,
   ) {
     this.client = new RollcallClient(appId, uid, options)
+    this.begun = new Promise((resolve) => (this.#begin = resolve))
+    this.ended = new Promise((resolve) => (this.#finish = resolve))
     this.client.on('kicked', (event) => (this.#kicked = event))
     this.client.on('linkState', (event) => this.#moved(event))
     this.client.on('token', (event) => this.#token(event))
@@ -32,6 +41,11 @@ export class Session {
 
   get timedOut(): boolean {
     return this.#timedOut
+  }
+
+  /** Whether something can be asked on it. */
+  get isIn(): boolean {
+    return this.#in && !this.#over
   }
 
   get isOver(): boolean {
@@ -52,8 +66,10 @@ export class Session {
       return
     }
     const change = changeOf(event, { kicked: this.#kicked, timedOut: this.#timedOut })
+    if (event.currentState === 'CONNECTED') this.#in = true
     if (event.currentState === 'IDLE' || event.currentState === 'FAILED') this.#end()
     if (change !== null) this.hooks.changed(change)
+    this.#told()
   }
 
   #token({ eventType }: TokenEvent): void {
@@ -68,6 +84,12 @@ export class Session {
     void this.client.logout()
     this.hooks.tokenDidExpire()
     this.hooks.changed(['ABORTED', 'TOKEN_EXPIRED'])
+    this.#told()
+  }
+
+  #told(): void {
+    if (this.#in || this.#over) this.#begin()
+    if (this.#over) this.#finish()
   }
 
   #end(): void {

@@ -65,11 +65,11 @@ export class TimClient {
 
   /** Nobody has to be a friend. An account that is not online gets nothing, now or later. */
   PresenceToUser(to: string, show?: number | null, status?: string | null, subStatus?: number | null, extend?: Readonly<Record<string, string>> | null, extra?: Extra | null): Promise<TimAck> {
-    return this.#present([to], fieldsOf({ subStatus, show, status, extend, extra }))
+    return this.#present([to], { subStatus, show, status, extend, extra })
   }
 
   PresenceToList(toList: readonly string[], show?: number | null, status?: string | null, subStatus?: number | null, extend?: Readonly<Record<string, string>> | null, extra?: Extra | null): Promise<TimAck> {
-    return this.#present(toList, fieldsOf({ subStatus, show, status, extend, extra }))
+    return this.#present(toList, { subStatus, show, status, extend, extra })
   }
 
   /** The friends. */
@@ -83,8 +83,8 @@ export class TimClient {
   }
 
   /** Asks for a friendship, or agrees to one. */
-  Addroster(node: string, msg?: string): Promise<TimAck> {
-    return this.#call(TIM_TYPES.business, () => this.#client.roster.add(node, msg))
+  Addroster(node: string, msg?: string | null): Promise<TimAck> {
+    return this.#call(TIM_TYPES.business, () => this.#client.roster.add(node, msg ?? undefined))
   }
 
   Rmroster(node: string): Promise<TimAck> {
@@ -95,12 +95,10 @@ export class TimClient {
     return this.#call(TIM_TYPES.business, () => this.#client.roster.block(node))
   }
 
-  #present(to: readonly string[], fields: StatusFields): Promise<TimAck> {
+  #present(to: readonly string[], given: Given): Promise<TimAck> {
     return this.#call(TIM_TYPES.presence, async () => {
-      const { failed } = await this.#client.status.send(to, fields)
-      const acks = failed.map((one) => failure(TIM_TYPES.presence, one, one.userId))
-      for (const ack of acks.slice(1)) this.#tell(ack)
-      return acks[0]
+      const { failed } = await this.#client.status.send(to, fieldsOf(given))
+      return failed.map((one) => failure(TIM_TYPES.presence, one, one.userId))
     })
   }
 
@@ -114,17 +112,15 @@ export class TimClient {
     return { ...ack, nodelist }
   }
 
-  /** `call` may answer a refusal of its own. Whatever is refused is told, and resolves: nobody has to await what they send. */
+  /** `call` may answer refusals of its own. Whatever is refused is told, and resolves: nobody has to await what they send. */
   async #call(timType: number, call: () => Promise<unknown>): Promise<TimAck> {
-    let ack: TimAck
-    try {
-      const own = await call()
-      ack = isRefusal(own) ? own : done(timType)
-    } catch (error) {
-      ack = failure(timType, error)
-    }
-    if (!ack.ok) this.#tell(ack)
-    return ack
+    // What it throws at once is a refusal as well.
+    const refusals = await (async () => call())().then(
+      (own) => (Array.isArray(own) ? (own as readonly TimAck[]) : []),
+      (error: unknown) => [failure(timType, this.#client.linkState === 'FAILED' ? new RollcallError('NOT_LOGIN', 'the session is over') : error)],
+    )
+    for (const ack of refusals) this.#tell(ack)
+    return refusals[0] ?? done(timType)
   }
 
   #tell(ack: TimAck): void {
@@ -138,10 +134,6 @@ export function createTimClient(options: TimClientOptions): TimClient {
 
 function done(timType: number): TimAck {
   return { ok: true, timType }
-}
-
-function isRefusal(value: unknown): value is TimAck {
-  return typeof value === 'object' && value !== null && (value as Partial<TimAck>).ok === false
 }
 
 /** Whoever awaits it hears of a failure; who does not is spared the process's end for it. */
