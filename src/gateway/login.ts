@@ -22,6 +22,8 @@ export interface LoginDeps extends Pick<GatewayDeps, 'config' | 'auth' | 'presen
 interface Opened {
   readonly connection: Connection
   readonly arrival: Arrival
+  /** The login is over. */
+  readonly end: () => void
 }
 
 /**
@@ -62,7 +64,7 @@ export function installLogin(io: GatewayServer, deps: LoginDeps, onConnected: (c
     // Its session may have ended between the two steps.
     if (it?.connection.alive === true) onConnected(it.connection, both(it.connection.session.waiting, it.arrival.waiting))
     else socket.disconnect(true)
-    it?.arrival.end()
+    it?.end()
   })
 }
 
@@ -75,8 +77,13 @@ async function login(socket: GatewaySocket, deps: LoginDeps, sourceIP: string): 
   const arrival = users.expect(request.userId)
   try {
     const connection = await openSession(socket, { ...request, sourceIP }, grant, deps)
-    socket.conn.once('close', () => arrival.end())
-    return { connection, arrival }
+    // Its transport may end before it has been told that it is in. Once it has, nothing is left of this.
+    const end = (): void => {
+      socket.conn.off('close', end)
+      arrival.end()
+    }
+    socket.conn.once('close', end)
+    return { connection, arrival, end }
   } catch (error) {
     arrival.end()
     throw error
@@ -85,20 +92,22 @@ async function login(socket: GatewaySocket, deps: LoginDeps, sourceIP: string): 
 
 async function openSession(socket: GatewaySocket, request: HandshakeAuth & { readonly sourceIP: string }, grant: Grant, deps: LoginDeps): Promise<Connection> {
   const { config, presence, connections } = deps
+  // What is needed later is named: what a session keeps of its request, it keeps for as long as it lives.
+  const { userId } = request
   // Presence may end the session before it has even told us that it is open.
   let connection: Connection | null = null
   let endedEarly: EndReason | null = null
   const onEnd = (reason: EndReason, why: string): void => {
     if (connection === null) endedEarly = reason
     else {
-      deps.log.debug({ userId: request.userId, reason }, 'a session ended elsewhere')
+      deps.log.debug({ userId, reason }, 'a session ended elsewhere')
       if (reason === 'superseded') connection.supersede('a newer connection of this session took over')
       else if (reason === 'ended') connection.drop(reason)
       else connection.expel(reason, why)
     }
   }
   const session = await presence.open({
-    userId: request.userId,
+    userId,
     timeoutMs: request.presenceTimeout ?? config.presenceTimeoutMs,
     onEnd,
     ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
