@@ -5,10 +5,13 @@ import { clusteredRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
 import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
+import { shared } from './use-setup.js'
 
-storeSuite(clusteredRedis)
-statusSuite(clusteredRedis)
-metadataSuite(clusteredRedis)
-rosterSuite(clusteredRedis)
-invitationSuite(clusteredRedis)
-messageSuite(clusteredRedis)
+const setup = shared(clusteredRedis)
+
+storeSuite(setup)
+statusSuite(setup)
+metadataSuite(setup)
+rosterSuite(setup)
+invitationSuite(setup)
+messageSuite(setup)

@@ -5,10 +5,13 @@ import { sentinelRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
 import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
+import { shared } from './use-setup.js'
 
-storeSuite(sentinelRedis)
-statusSuite(sentinelRedis)
-metadataSuite(sentinelRedis)
-rosterSuite(sentinelRedis)
-invitationSuite(sentinelRedis)
-messageSuite(sentinelRedis)
+const setup = shared(sentinelRedis)
+
+storeSuite(setup)
+statusSuite(setup)
+metadataSuite(setup)
+rosterSuite(setup)
+invitationSuite(setup)
+messageSuite(setup)

@@ -5,10 +5,13 @@ import { singleRedis } from './setups.js'
 import { rosterSuite } from './roster-suite.js'
 import { statusSuite } from './status-suite.js'
 import { storeSuite } from './store-suite.js'
+import { shared } from './use-setup.js'
 
-storeSuite(singleRedis)
-statusSuite(singleRedis)
-metadataSuite(singleRedis)
-rosterSuite(singleRedis)
-invitationSuite(singleRedis)
-messageSuite(singleRedis)
+const setup = shared(singleRedis)
+
+storeSuite(setup)
+statusSuite(setup)
+metadataSuite(setup)
+rosterSuite(setup)
+invitationSuite(setup)
+messageSuite(setup)

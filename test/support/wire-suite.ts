@@ -23,7 +23,12 @@ export async function connectElsewhere(scope: Scope, user: string, address: Node
     const client = await connectPlain(scope, user, address, options)
     if (client.ready.nodeId !== other.ready.nodeId) return client
     taken.push(client.ready.nodeId)
-    client.socket.disconnect()
+    // A disconnect is a logout: of a session that is to be continued the connection is lost.
+    if (options.auth?.sessionId === undefined) client.socket.disconnect()
+    else {
+      client.socket.io.reconnection(false)
+      client.socket.io.engine.close()
+    }
     // Between workers with as many clients each the balancer takes always the same: somebody else tips the scales.
     await connectPlain(scope, `${user}-company-${attempt}`, address)
   }
