@@ -21,7 +21,7 @@ import type { ServerToClientEvents } from '../protocol/requests.js'
  */
 export type Untyped = Record<never, never>
 
-/** What nodes say to each other through the adapter (`kick.ts`). */
+/** What nodes say to each other through the adapter. */
 export interface NodeToNodeEvents {
   /** Sessions have newer connections than those on the nodes that are named, or were ended for good (`takeovers.ts`). */
   superseded: (takeovers: unknown) => void
@@ -47,7 +47,7 @@ export interface GatewayDeps {
   readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'peers' | 'peerSubscriptions' | 'peerChanges' | 'notices' | 'noticesDropped' | 'messagesDelivered' | 'onCollect'>
   readonly log: Logger
   /**
-   * Carries what is addressed to users between nodes. Feeds are fanned out through rooms of this node alone: an
+   * Carries what nodes tell each other of sessions. Feeds are fanned out through rooms of this node alone: an
    * adapter that subscribes to something for each room (the sharded one, by default) is to be told not to.
    */
   readonly adapter?: ServerOptions['adapter']
