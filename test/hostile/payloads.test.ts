@@ -58,7 +58,11 @@ describe.each(Object.entries(RIGHT))('%s', (name, right) => {
       fc.asyncProperty(nearly(right), fc.constantFrom(1, 1, 1, 1, 0, 2), async (payload, copies) => {
         const before = await fixture.victim.contents()
         const { id } = eve.socket
-        const reply = await eve.send(name, ...Array.from({ length: copies }, () => payload))
+        const reply = await eve.send(name, ...Array.from({ length: copies }, () => payload)).catch((error: Error) => {
+          // What the client's own encoder chokes on (it copies an object's `__proto__`) never gets onto the wire.
+          fc.pre(error.name !== 'TypeError')
+          throw error
+        })
         expectOfCatalogue(reply)
         expect(eve.socket.id).toBe(id)
         if (reply.ok) return

@@ -10,7 +10,9 @@ import { elapse, eventually } from '../support/wait.js'
 
 const HEARTBEAT_MS = 300
 // Rows are doubted for two heartbeats and presenceTimeout is far above that, so that one is not taken for the other.
-const cluster = useCluster({ heartbeatMs: HEARTBEAT_MS, presenceTimeoutMs: 3_000 })
+// Nobody here is lost by its silence: a busy machine is slow with pings.
+const PATIENT = { heartbeatMs: HEARTBEAT_MS, pingIntervalMs: 10_000, pingTimeoutMs: 10_000 }
+const cluster = useCluster({ ...PATIENT, presenceTimeoutMs: 3_000 })
 const scope = useTestScope()
 
 const unique = (name: string): string => uniqueChannel(name)
@@ -19,7 +21,7 @@ const unique = (name: string): string => uniqueChannel(name)
 async function deafNode() {
   const deaf = { now: false }
   const redisUrl = await alteredRedis(scope, cluster.redis, (said) => (deaf.now && said.includes('smessage') && said.includes(':status') ? '' : said))
-  return { deaf, node: await startNode(scope, { redisUrl, heartbeatMs: HEARTBEAT_MS }) }
+  return { deaf, node: await startNode(scope, { ...PATIENT, redisUrl }) }
 }
 
 describe('Redis loses everything', () => {
