@@ -1,10 +1,10 @@
-import { RollcallError, type ErrorCode } from '../protocol/errors.js'
+import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
 import type { MetadataDetail } from '../protocol/metadata.js'
 import { recordOf } from '../protocol/record.js'
 import type { RemoveMetadata, WriteMetadata } from '../protocol/parse.js'
 import type { MetadataReply, WriteMetadataReply } from '../protocol/requests.js'
-import { StoreRefusedError, UnknownOutcomeError } from './store.js'
+import { settled } from './settled.js'
 
 /** All metadata of one user as the store has it. */
 export interface StoredMetadata {
@@ -62,7 +62,7 @@ export class UserMetadata {
 
   /** From Redis: what was acknowledged before, on whichever node, is seen. */
   async get(userId: string): Promise<MetadataReply> {
-    const { majorRevision, items } = await settled(this.store.read(this.app, userId), 'STORAGE_OPERATION_FAILED')
+    const { majorRevision, items } = await settled(this.store.read(this.app, userId), 'STORAGE_OPERATION_FAILED', 'STORAGE_OPERATION_FAILED')
     return { userId, totalCount: items.size, majorRevision, metadata: recordOf(items) }
   }
 
@@ -84,7 +84,7 @@ export class UserMetadata {
 
   async #change(author: string, whose: string | null, change: MetadataChange): Promise<WriteMetadataReply> {
     const userId = whose ?? author
-    const result = await settled(this.store.change(this.app, userId, change, this.bounds), 'STORAGE_OPERATION_TIMEOUT')
+    const result = await settled(this.store.change(this.app, userId, change, this.bounds), 'STORAGE_OPERATION_FAILED', 'STORAGE_OPERATION_TIMEOUT')
     switch (result.outcome) {
       case 'done':
         return { userId, majorRevision: result.majorRevision }
@@ -97,15 +97,5 @@ export class UserMetadata {
       case 'bytes':
         throw new RollcallError('STORAGE_METADATA_LENGTH_OVERFLOW', `a user's metadata has at most ${this.bounds.metadataBytes} bytes`)
     }
-  }
-}
-
-async function settled<T>(call: Promise<T>, unanswered: ErrorCode): Promise<T> {
-  try {
-    return await call
-  } catch (error) {
-    if (error instanceof StoreRefusedError) throw new RollcallError('STORAGE_OPERATION_FAILED', 'the store refuses', '', { cause: error })
-    if (error instanceof UnknownOutcomeError) throw new RollcallError(unanswered, 'the store did not answer', '', { cause: error })
-    throw error
   }
 }

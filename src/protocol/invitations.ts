@@ -1,5 +1,5 @@
 import { RollcallError } from './errors.js'
-import { readerOf, type Read } from './fields.js'
+import { fieldsOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { checkUserId } from './names.js'
 import { fitsUtf8, isWellFormed } from './text.js'
@@ -136,12 +136,6 @@ function saying(value: unknown, what: string, bytes: number): string {
   if (!fitsUtf8(value, bytes)) throw new RollcallError('INVITATION_TOO_LARGE', `${what} has at most ${bytes} bytes of UTF-8`)
   if (!isWellFormed(value)) throw invalid(`${what} is well-formed Unicode, without lone surrogates`)
   return value
-}
-
-function fieldsOf(value: unknown, what = 'the request'): Read {
-  const read = readerOf(value)
-  if (read === null) throw invalid(`${what} is one plain object`)
-  return read
 }
 
 function invalid(reason: string): RollcallError {

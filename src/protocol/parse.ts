@@ -1,7 +1,7 @@
 import type { ChannelRef, States } from './channel.js'
 import { RollcallError } from './errors.js'
 import type { Position } from './events.js'
-import { readerOf, type Read } from './fields.js'
+import { fieldsOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { parseReceived } from './messages.js'
 import { parseMetadataItems, parseMetadataTargets, parseRevision, type MetadataItem, type MetadataTarget } from './metadata.js'
@@ -223,12 +223,6 @@ export function parseRemoveMetadata(value: unknown, limits: Limits = DEFAULT_LIM
 /** INVALID_USER_ID. */
 export function parseGetMetadata(value: unknown, limits: Limits = DEFAULT_LIMITS): MetadataRequest {
   return { userId: whoseOf(fieldsOf(value), limits) }
-}
-
-function fieldsOf(value: unknown, what = 'the request'): Read {
-  const read = readerOf(value)
-  if (read === null) throw invalid(`${what} is one plain object`)
-  return read
 }
 
 function whoseOf(read: Read, limits: Limits): string | null {

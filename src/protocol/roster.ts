@@ -1,5 +1,5 @@
 import { RollcallError } from './errors.js'
-import { readerOf, type Read } from './fields.js'
+import { fieldsOf } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { checkUserId } from './names.js'
 import { fitsUtf8, isWellFormed } from './text.js'
@@ -56,24 +56,18 @@ type RosterLimits = Pick<Limits, 'nameBytes' | 'rosterMessageBytes'>
 
 /** INVALID_USER_ID, ROSTER_INVALID_ARGUMENT. */
 export function parseAddFriend(value: unknown, limits: RosterLimits = DEFAULT_LIMITS): Required<AddFriendRequest> {
-  const read = fieldsOf(value)
+  const read = fieldsOf(value, 'the request', 'ROSTER_INVALID_ARGUMENT')
   return { userId: checkUserId(read('userId'), limits), message: messageOf(read('message'), limits) }
 }
 
 /** `removeFriend` and `blockUser`. INVALID_USER_ID, ROSTER_INVALID_ARGUMENT. */
 export function parsePeer(value: unknown, limits: RosterLimits = DEFAULT_LIMITS): PeerRequest {
-  return { userId: checkUserId(fieldsOf(value)('userId'), limits) }
+  return { userId: checkUserId(fieldsOf(value, 'the request', 'ROSTER_INVALID_ARGUMENT')('userId'), limits) }
 }
 
 /** ROSTER_INVALID_ARGUMENT for what is no object; there is nothing to be said in it. */
 export function parseGetRoster(value: unknown): void {
-  fieldsOf(value)
-}
-
-function fieldsOf(value: unknown): Read {
-  const read = readerOf(value)
-  if (read === null) throw new RollcallError('ROSTER_INVALID_ARGUMENT', 'the request is one plain object')
-  return read
+  fieldsOf(value, 'the request', 'ROSTER_INVALID_ARGUMENT')
 }
 
 function messageOf(value: unknown, { rosterMessageBytes }: RosterLimits): string {

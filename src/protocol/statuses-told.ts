@@ -1,6 +1,6 @@
 import type { ErrorBody } from './errors.js'
 import { RollcallError } from './errors.js'
-import { readerOf, type Read } from './fields.js'
+import { fieldsOf, readerOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { parseUserIds } from './peers.js'
 import { recordOf } from './record.js'
@@ -45,19 +45,13 @@ type StatusLimits = Pick<Limits, 'nameBytes' | 'statusBytes' | 'statusRecipients
 
 /** STATUS_INVALID_ARGUMENT. */
 export function parseBroadcastStatus(value: unknown, limits: StatusLimits = DEFAULT_LIMITS): StatusFields {
-  return statusOf(fieldsOf(value), limits)
+  return statusOf(fieldsOf(value, 'the request', 'STATUS_INVALID_ARGUMENT'), limits)
 }
 
 /** PRESENCE_INVALID_ARGUMENT and INVALID_USER_ID for the users; STATUS_INVALID_ARGUMENT. */
 export function parseSendStatus(value: unknown, limits: StatusLimits = DEFAULT_LIMITS): { readonly userIds: readonly string[]; readonly fields: StatusFields } {
-  const read = fieldsOf(value)
+  const read = fieldsOf(value, 'the request', 'STATUS_INVALID_ARGUMENT')
   return { userIds: parseUserIds(read('userIds'), limits.statusRecipients, limits), fields: statusOf(read, limits) }
-}
-
-function fieldsOf(value: unknown): Read {
-  const read = readerOf(value)
-  if (read === null) throw invalid('the request is one plain object')
-  return read
 }
 
 function statusOf(read: Read, { statusBytes }: StatusLimits): StatusFields {

@@ -17,30 +17,12 @@ export function addFriend({ roster, limits }: HandlerContext): Handler {
   }
 }
 
-export function removeFriend({ roster, limits }: HandlerContext): Handler {
-  return {
-    operation: 'removeFriend',
-    async handle(connection, payload, respond) {
-      const { userId } = parsePeer(payload, limits)
-      await inLine(connection, LINE, async () => {
-        await connection.write(roster.remove(writerOf(connection), userId))
-        respond({})
-      })
-    },
-  }
+export function removeFriend(context: HandlerContext): Handler {
+  return about(context, 'removeFriend', (writer, userId) => context.roster.remove(writer, userId))
 }
 
-export function blockUser({ roster, limits }: HandlerContext): Handler {
-  return {
-    operation: 'blockUser',
-    async handle(connection, payload, respond) {
-      const { userId } = parsePeer(payload, limits)
-      await inLine(connection, LINE, async () => {
-        await connection.write(roster.block(writerOf(connection), userId))
-        respond({})
-      })
-    },
-  }
+export function blockUser(context: HandlerContext): Handler {
+  return about(context, 'blockUser', (writer, userId) => context.roster.block(writer, userId))
 }
 
 export function getRoster({ roster }: HandlerContext): Handler {
@@ -49,6 +31,20 @@ export function getRoster({ roster }: HandlerContext): Handler {
     async handle(connection, payload, respond) {
       parseGetRoster(payload)
       await inLine(connection, LINE, async () => respond(await roster.list(connection.userId)))
+    },
+  }
+}
+
+/** What names a user and has nothing to answer. */
+function about({ limits }: HandlerContext, operation: string, write: (writer: Writer, userId: string) => Promise<void>): Handler {
+  return {
+    operation,
+    async handle(connection, payload, respond) {
+      const { userId } = parsePeer(payload, limits)
+      await inLine(connection, LINE, async () => {
+        await connection.write(write(writerOf(connection), userId))
+        respond({})
+      })
     },
   }
 }
