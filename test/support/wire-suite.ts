@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 
+import { http } from './http.js'
 import type { NodeAddress } from './node.js'
 import { connectPlain, joinPlainMarker, type PlainClient, type PlainOptions } from './plain.js'
 import { useTestScope, type Scope } from './scope.js'
@@ -20,6 +21,7 @@ export function wireChannel(channelType: 'MESSAGE' | 'STREAM' = 'MESSAGE') {
 export async function connectElsewhere(scope: Scope, user: string, address: NodeAddress, other: PlainClient, options: PlainOptions = {}): Promise<PlainClient> {
   const taken: string[] = []
   for (let attempt = 0; attempt < 12; attempt++) {
+    const connected = await openConnections(address)
     const client = await connectPlain(scope, user, address, options)
     if (client.ready.nodeId !== other.ready.nodeId) return client
     taken.push(client.ready.nodeId)
@@ -29,10 +31,20 @@ export async function connectElsewhere(scope: Scope, user: string, address: Node
       client.socket.io.reconnection(false)
       client.socket.io.engine.close()
     }
-    // Between workers with as many clients each the balancer takes always the same: somebody else tips the scales.
+    // Between workers with as many clients each the balancer takes always the same: somebody else tips the scales, on the
+    // other side if the one that is gone still counts.
+    await eventually('the connection is gone', async () => (await openConnections(address)) <= connected)
     await connectPlain(scope, `${user}-company-${attempt}`, address)
   }
   throw new Error(`${user} was never served by another node than ${other.user}: ${taken.join(', ')}`)
+}
+
+/** The connections that are open at that address, to all who serve there. */
+async function openConnections({ port }: NodeAddress): Promise<number> {
+  const { text } = await http(port, '/metrics')
+  const counts = [...text.matchAll(/^rollcall_sockets(?:\{.*\})? (\d+)/gm)]
+  if (counts.length === 0) throw new Error(`no count of connections in ${text}`)
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
 /**
