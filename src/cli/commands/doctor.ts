@@ -6,11 +6,11 @@ import { silentLogger } from '../../log.js'
 import { Inspector, placeOf } from '../../store/index.js'
 import { nodeUrl } from '../api.js'
 import { textOption, type CommandLine } from '../args.js'
-import { polling, upgrade, websocket, type Experience } from '../doctor/balancer.js'
-import { attempt, ok, skip, twice, type Check } from '../doctor/check.js'
+import { polling, POLLING_ADVICE, upgrade, websocket, type Experience } from '../doctor/balancer.js'
+import { attempt, fail, messageOf, ok, skip, type Check } from '../doctor/check.js'
 import { leases } from '../doctor/leases.js'
 import { answering, apiKey, login, ready } from '../doctor/node.js'
-import { clocks, eviction, lifetimes, memory, outputBuffer, partitions, REDIS_CHECKS, subscriber, version } from '../doctor/redis.js'
+import { clocks, eviction, lifetimes, memory, outputBuffer, partitions, REDIS_CHECKS, subscriber, SUBSCRIBER_ADVICE, version } from '../doctor/redis.js'
 import { printReport } from '../doctor/report.js'
 import { access, accessUnknown, settings } from '../doctor/settings.js'
 import type { Terminal } from '../terminal.js'
@@ -47,14 +47,11 @@ async function redisChecks(config: Config, answeringNode: string | null): Promis
   const target = { place: placeOf(config), username: config.redisUsername, password: config.redisPassword, tls: config.redisTls, name: 'rollcall:doctor' }
   const inspector = new Inspector({ target, partitions: config.partitions, log: silentLogger })
   try {
-    const reached = await attempt(
-      'redis',
-      CHECK_MS,
-      async () => {
-        await inspector.open()
-        return ok('redis', `${PLACES[target.place.kind]} answers`)
-      },
-      'Compare REDIS_URL (or REDIS_CLUSTER, REDIS_SENTINELS), user, password and TLS with where Redis is.',
+    const reached = await attempt('redis', CHECK_MS, () =>
+      inspector.open().then(
+        () => ok('redis', `${PLACES[target.place.kind]} answers`),
+        (error: unknown) => fail('redis', messageOf(error), 'Compare REDIS_URL (or REDIS_CLUSTER, REDIS_SENTINELS), user, password and TLS with where Redis is.'),
+      ),
     )
     if (isWrong(reached)) return [reached, ...skipped([...REDIS_CHECKS, 'leases'], 'Redis cannot be reached')]
     return [reached, ...(await inspect(inspector, config, answeringNode))]
@@ -64,21 +61,20 @@ async function redisChecks(config: Config, answeringNode: string | null): Promis
 }
 
 async function inspect(inspector: Inspector, config: Config, answeringNode: string | null): Promise<readonly Check[]> {
-  const facts = twice(() => inspector.servers())()
   const [counted, ...rest] = await Promise.all([
-    attempt('partitions', CHECK_MS, twice(() => partitions(inspector, config.partitions))),
-    attempt('version', CHECK_MS, async () => version(await facts)),
-    attempt('eviction', CHECK_MS, async () => eviction(await facts)),
-    attempt('memory', CHECK_MS, async () => memory(await facts)),
-    attempt('output-buffer', CHECK_MS, twice(() => outputBuffer(inspector))),
-    attempt('clocks', CHECK_MS, twice(() => clocks(inspector))),
-    attempt('subscriber', CHECK_MS, () => subscriber(inspector)),
-    attempt('lifetimes', CHECK_MS, twice(() => lifetimes(inspector))),
+    attempt('partitions', CHECK_MS, () => partitions(inspector, config.partitions)),
+    attempt('version', CHECK_MS, async () => version(await inspector.servers())),
+    attempt('eviction', CHECK_MS, async () => eviction(await inspector.servers())),
+    attempt('memory', CHECK_MS, async () => memory(await inspector.servers())),
+    attempt('output-buffer', CHECK_MS, () => outputBuffer(inspector)),
+    attempt('clocks', CHECK_MS, () => clocks(inspector)),
+    attempt('subscriber', CHECK_MS, () => subscriber(inspector), SUBSCRIBER_ADVICE),
+    attempt('lifetimes', CHECK_MS, () => lifetimes(inspector)),
   ])
   const { heartbeatMs, heartbeatTtlMs } = config
   const held = isWrong(counted)
     ? skip('leases', 'the partition count is to be put right first')
-    : await attempt('leases', CHECK_MS, twice(() => leases(inspector, { partitions: config.partitions, heartbeatMs, heartbeatTtlMs, answering: answeringNode })))
+    : await attempt('leases', CHECK_MS, () => leases(inspector, { partitions: config.partitions, heartbeatMs, heartbeatTtlMs, answering: answeringNode }))
   const found = [...rest, counted]
   return [...REDIS_CHECKS.flatMap((name) => found.filter((one) => one.name === name)), held]
 }
@@ -95,7 +91,7 @@ async function httpChecks(url: string, keyOption: string | undefined, config: Co
     reached,
     key,
     // One after the other: each builds on what the ones before have shown.
-    await attempt('polling', CHECK_MS, () => polling(entrance, experience)),
+    await attempt('polling', CHECK_MS, () => polling(entrance, experience), POLLING_ADVICE),
     await attempt('websocket', CHECK_MS, () => websocket(entrance, experience)),
     await attempt('upgrade', CHECK_MS, () => upgrade(entrance, experience)),
     await attempt('login', CHECK_MS, () => login(url, { auth, appId: config.appId, experience })),

@@ -1,6 +1,6 @@
 import { io } from 'socket.io-client'
 
-import { fail, messageOf, ok, skip, warn, type Check } from './check.js'
+import { fail, ok, skip, warn, type Check } from './check.js'
 import { LoginRefusedError, PollingOffError, PollingSession, StrayRequestError } from './polling-session.js'
 
 /** How many calls the polling session makes: two balanced nodes would answer all of them alike once in 4,096 times. */
@@ -10,6 +10,7 @@ const UPGRADE_MS = 5_000
 
 const STICKY =
   'Make the balancer send all requests of a session to one node. deploy/haproxy.cfg does it by the first characters of ?sid=…, which name the node; by the client\'s address or by a cookie is possible too.'
+export const POLLING_ADVICE = 'See the balancer\'s and the nodes\' logs.'
 const UPGRADES =
   'Let the balancer pass on WebSocket upgrades: HTTP/1.1 to the nodes, the headers Upgrade and Connection as they came, and a time limit for silent connections above 30 s.'
 
@@ -43,7 +44,7 @@ export async function polling(entrance: Entrance, experience: Experience): Promi
     }
     if (error instanceof LoginRefusedError) return refused(name, error, experience)
     experience.polling = 'broken'
-    if (!(error instanceof StrayRequestError)) return fail(name, messageOf(error), 'See the balancer\'s and the nodes\' logs.')
+    if (!(error instanceof StrayRequestError)) throw error
     if (error.cookieOffered && (await pollingSession(entrance, experience, true).then(() => true, () => false))) {
       experience.polling = 'with-cookie'
       return warn(name, `sticky by cookie only: without the cookie ${error.message}`, 'Browsers keep cookies; most other clients do not, unless they use WebSockets alone. deploy/haproxy.cfg needs none.')

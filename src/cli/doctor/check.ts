@@ -13,7 +13,8 @@ export interface Check {
   readonly advice: string | null
 }
 
-/** How long until a second try, in ms. */
+/** For how long something that cannot be looked at is tried again, and how often, in ms. */
+const PATIENCE_MS = 5_000
 const AGAIN_MS = 500
 
 export const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail, advice: null })
@@ -21,30 +22,27 @@ export const warn = (name: string, detail: string, advice: string): Check => ({ 
 export const fail = (name: string, detail: string, advice: string): Check => ({ name, status: 'fail', detail, advice })
 export const skip = (name: string, detail: string, advice: string | null = null): Check => ({ name, status: 'skip', detail, advice })
 
-/** Runs a check that may throw or hang: both are findings. */
+/**
+ * Runs a check that may throw or hang: both are findings, what throws only if it still does after some seconds. A busy
+ * machine, or a connection that is just being made, is none.
+ */
 export async function attempt(name: string, ms: number, run: () => Promise<Check>, advice = 'It could not be looked at, for the reason above.'): Promise<Check> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Check>((resolve) => {
     timer = setTimeout(() => resolve(fail(name, `it took longer than ${ms / 1_000} s`, 'Try again; a network that loses packets looks like this too.')), ms)
   })
+  const until = performance.now() + PATIENCE_MS
   try {
-    return await Promise.race([run(), late])
-  } catch (error) {
-    return fail(name, messageOf(error), advice)
+    for (;;) {
+      try {
+        return await Promise.race([run(), late])
+      } catch (error) {
+        if (performance.now() > until) return fail(name, messageOf(error), advice)
+        await pause(AGAIN_MS)
+      }
+    }
   } finally {
     clearTimeout(timer)
-  }
-}
-
-/** Runs once more what threw: a busy machine or a connection that was just made anew is no finding. */
-export function twice<T>(run: () => Promise<T>): () => Promise<T> {
-  return async () => {
-    try {
-      return await run()
-    } catch {
-      await pause(AGAIN_MS)
-      return run()
-    }
   }
 }
 

@@ -70,19 +70,17 @@ export async function partitions(inspector: Inspector, configured: number): Prom
   )
 }
 
+export const SUBSCRIBER_ADVICE =
+  'Allow SSUBSCRIBE, SPUBLISH and the channels rollcall:* to the Redis user (ACL SETUSER … &rollcall:*). What stands between nodes and Redis must pass on sharded pub/sub.'
+
 export async function subscriber(inspector: Inspector): Promise<Check> {
-  const name = 'subscriber'
   const began = performance.now()
   try {
     await inspector.hears()
-    return ok(name, `a message through sharded pub/sub came back after ${Math.ceil(performance.now() - began)} ms`)
   } catch (error) {
-    return fail(
-      name,
-      `sharded pub/sub does not work: ${messageOf(error)}`,
-      'Allow SSUBSCRIBE, SPUBLISH and the channels rollcall:* to the Redis user (ACL SETUSER … &rollcall:*). What stands between nodes and Redis must pass on sharded pub/sub.',
-    )
+    throw new Error(`sharded pub/sub does not work: ${messageOf(error)}`, { cause: error })
   }
+  return ok('subscriber', `a message through sharded pub/sub came back after ${Math.ceil(performance.now() - began)} ms`)
 }
 
 export async function lifetimes(inspector: Inspector): Promise<Check> {

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.js'
 import type { LeaseRow } from '../../presence/store.js'
@@ -9,10 +8,6 @@ import { RedisStore } from './redis-store.js'
 import { addressOf, isForbidden, readFacts, type ServerFacts } from './server-facts.js'
 import { Subscriber } from './subscriber.js'
 import { Topology } from './topology.js'
-
-/** Before pub/sub counts as broken. */
-const HEARING_TRIES = 3
-const HEARING_PAUSE_MS = 500
 
 /** What Redis keeps for a subscriber that does not read; 0: without a limit. */
 export interface OutputLimit {
@@ -99,17 +94,8 @@ export class Inspector {
 
   /** Subscribes on each server and waits for a message to itself. Rejects when one is refused or does not arrive. */
   async hears(): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await this.#subscriber.start()
-        await Promise.all(this.#subscriber.representatives().map((partition) => this.#subscriber.probe(partition)))
-        return
-      } catch (error) {
-        // In a cluster, the connection to one of the servers may just be being made.
-        if (attempt === HEARING_TRIES) throw error
-        await pause(HEARING_PAUSE_MS)
-      }
-    }
+    await this.#subscriber.start()
+    await Promise.all(this.#subscriber.representatives().map((partition) => this.#subscriber.probe(partition)))
   }
 
   async leases(partition: number): Promise<PartitionLeases> {
