@@ -76,12 +76,14 @@ export function createNode(options: NodeOptions = {}): Node {
       onBeat: (lane, beat) => {
         sweeper.consider(lane, beat)
         peers.beat(lane.partition, beat.life, beat.statusVersion)
+        mail.beat(lane.partition, beat.posts)
         webhooks.beat(lane.partition)
       },
       onDeadline: (partition, inMs) => sweeper.deadline(partition, inMs),
       onLife: (partition, life) => {
         feeds.rebase(partition, life)
         peers.rebase(partition, life)
+        mail.rebase(partition)
       },
       onSuperseded: (node, session) => takeovers.tell(node, session),
       onRemoved: (node, userId, removed, removal) => takeovers.tellRemoved(node, userId, removed, removal),
@@ -118,7 +120,7 @@ export function createNode(options: NodeOptions = {}): Node {
     }
   }
   const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log, ring)
-  const mail = new Mail(store, config.appId)
+  const mail = new Mail(store, config.appId, metrics)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
   const peers = new PeerStatuses(presence, config.heartbeatMs, metrics, log)
   const webhooks = new Webhooks({ store, config, receivers: options.receivers ?? [], nodeId, metrics, log })

@@ -1,24 +1,29 @@
 import type { Post, PostKind, PostOffice } from '../presence/post.js'
+import { userChannel } from '../presence/types.js'
 
 /** Told of post in the order of the store. Calls are synchronous and must not throw. */
-export type PostListener = (post: Post, partition: number) => void
+export type PostListener = (post: Post) => void
+/** Told when post may have been missed, and for whom: before it is told of what was posted later. */
+export type MissedListener = (concerns: (userId: string) => boolean) => void
 
 /**
- * The node's ear for what is addressed to users: one subscription a partition, whoever is logged in here. What is missed while a
- * connection is made anew is lost here; who keeps what must not be lost (messages, invitations) reads it again.
+ * The node's ear for what is addressed to users: one subscription a partition, whoever is logged in here. What is missed is lost here; that
+ * some was missed it notices by the numbers of the next post or of heartbeats, and who keeps what must not be lost (messages, invitations)
+ * reads it again.
  */
 export class Mail {
-  readonly #listeners = new Map<PostKind, PostListener>()
-  readonly #missed: (() => void)[] = []
+  readonly #listeners = new Map<string, PostListener>()
+  readonly #missed: MissedListener[] = []
+  readonly #lines: readonly Line[]
   #unsubscribe: (() => void)[] = []
 
   constructor(
     private readonly office: PostOffice,
     private readonly app: string,
+    private readonly metrics: { readonly gaps: { inc(): void } },
   ) {
-    office.onSubscriberReset(() => {
-      for (const missed of this.#missed) missed()
-    })
+    this.#lines = Array.from({ length: office.partitions }, () => new Line())
+    office.onSubscriberReset(() => this.#miss(() => true))
   }
 
   /** One listener a kind. */
@@ -26,24 +31,74 @@ export class Mail {
     this.#listeners.set(kind, listener)
   }
 
-  /** Called when post may have been missed. */
-  onMissed(listener: () => void): void {
+  onMissed(listener: MissedListener): void {
     this.#missed.push(listener)
   }
 
-  /** Resolves when nothing that is posted from now on is missed. */
+  /** Resolves when nothing that is posted from now on is missed unnoticed. */
   async start(): Promise<void> {
-    const partitions = Array.from({ length: this.office.partitions }, (_, partition) => partition)
-    this.#unsubscribe = await Promise.all(partitions.map((partition) => this.office.subscribePost(partition, (post) => this.#receive(post, partition))))
+    this.#unsubscribe = await Promise.all(this.#lines.map((line, partition) => this.office.subscribePost(partition, (post) => this.#receive(post, line, partition))))
+  }
+
+  /** A heartbeat names the number of a partition's last post. */
+  beat(partition: number, number: number): void {
+    if (this.#lines[partition]?.beat(number) === false) this.#gap(partition)
+  }
+
+  /** A partition's data began another life: its numbers may too. */
+  rebase(partition: number): void {
+    this.#lines[partition]?.forget()
+    this.#missedIn(partition)
   }
 
   close(): void {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe()
     this.#listeners.clear()
+    this.#missed.length = 0
   }
 
-  #receive(post: Post, partition: number): void {
+  #receive(post: Post, line: Line, partition: number): void {
+    if (!line.hear(post.number)) this.#gap(partition)
     // Several apps may share a Redis.
-    if (post.app === this.app) this.#listeners.get(post.kind)?.(post, partition)
+    if (post.app === this.app) this.#listeners.get(post.kind)?.(post)
+  }
+
+  #gap(partition: number): void {
+    this.metrics.gaps.inc()
+    this.#missedIn(partition)
+  }
+
+  #missedIn(partition: number): void {
+    this.#miss((userId) => this.office.partitionOf(userChannel(this.app, userId)) === partition)
+  }
+
+  #miss(concerns: (userId: string) => boolean): void {
+    for (const missed of this.#missed) missed(concerns)
+  }
+}
+
+/** How far a partition's post has been heard. Both methods answer whether nothing was missed. */
+class Line {
+  #heard: number | null = null
+  /** What the last heartbeat named: it may have been on its way then, and has come by the next one. */
+  #named = 0
+
+  hear(number: number): boolean {
+    const inOrder = this.#heard === null || number === this.#heard + 1
+    this.#heard = number
+    return inOrder
+  }
+
+  beat(number: number): boolean {
+    this.#heard ??= number
+    const lacks = this.#named > this.#heard
+    if (lacks) this.#heard = this.#named
+    this.#named = number
+    return !lacks
+  }
+
+  forget(): void {
+    this.#heard = null
+    this.#named = 0
   }
 }

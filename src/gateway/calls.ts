@@ -74,9 +74,9 @@ export class Calls {
       for (const userId of to) users.posted(userId, 'invitations')
       if (to.some((userId) => this.#isHere(userId))) this.#posted(postedInvitation(fields))
     })
-    mail.onMissed(() => {
-      users.missed('invitations')
-      void this.#persist(() => this.#readAll())
+    mail.onMissed((concerns) => {
+      users.missed('invitations', concerns)
+      void this.#persist(() => this.#readAll(concerns))
     })
     users.onWelcome((connection, waiting) => {
       if (waiting.invitations) void this.#persist(() => this.#welcome(connection))
@@ -209,12 +209,12 @@ export class Calls {
   }
 
   /** Post was missed: what concerns users here, and has another revision than is known, is told. */
-  async #readAll(): Promise<void> {
+  async #readAll(concerns: (userId: string) => boolean): Promise<void> {
     const { users, invitations } = this.deps
-    for (const userIds of chunksOf([...users.userIds()], READ_MAX)) {
+    for (const userIds of chunksOf([...users.userIds()].filter(concerns), READ_MAX)) {
       await this.#reading(async (heard) => this.#catchUp(await invitations.openTo(userIds), heard))
     }
-    for (const calls of chunksOf([...this.#open.values()], READ_MAX)) {
+    for (const calls of chunksOf([...this.#open.values()].filter(({ callee }) => concerns(callee)), READ_MAX)) {
       await this.#reading(async (heard) => {
         const found = await invitations.read(calls.map(refOf))
         this.#catchUp(found, heard)

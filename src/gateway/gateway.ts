@@ -60,9 +60,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
   deps.mail.on('roster', notices.roster)
   const mailroom = new Mailroom({ users, messages, backlogBytes: limits.backlogBytes, metrics, log })
   users.onWelcome((connection, waiting) => mailroom.welcome(connection, waiting))
-  deps.mail.on('message', (post, partition) => mailroom.post(post, partition))
+  deps.mail.on('message', (post) => mailroom.post(post))
   deps.mail.on('received', (post) => messages.received(post))
-  deps.mail.onMissed(() => mailroom.missed())
+  deps.mail.onMissed((concerns) => mailroom.missed(concerns))
   const calls = new Calls({ users, mail: deps.mail, invitations, peers: deps.peers, limits, metrics, log })
   const requests = new Requests({ handlers: createHandlers({ presence, metadata, messages, invitations, calls, roster, broadcasts, feeds, peers, auth, limits: config.limits, metrics }, log), limits: config.limits, metrics, log })
 

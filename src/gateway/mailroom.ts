@@ -1,5 +1,5 @@
 import type { Logger } from '../log.js'
-import { messageOf, type Lack, type Messages, type PostedMessage, type StoredMessage } from '../presence/messages.js'
+import { messageOf, type Lack, type Messages, type StoredMessage } from '../presence/messages.js'
 import type { Post } from '../presence/post.js'
 import type { Session } from '../presence/service.js'
 import type { Waiting } from '../presence/types.js'
@@ -69,8 +69,6 @@ export interface MailroomOptions {
 export class Mailroom {
   /** Only of those who were behind or were sent something: idle connections are what there is most of. */
   readonly #places = new WeakMap<Connection, Place>()
-  /** By partition: the last message that post told of. */
-  readonly #heard = new Map<number, Pick<PostedMessage, 'life'> & { readonly position: number }>()
   /** By partition: whose next page is to be read, in turn, and how many are being read. */
   readonly #lines = new Map<number, { readonly due: Set<Connection>; reads: number }>()
   readonly #paused = new Map<number, { readonly who: Set<Connection>; timer: NodeJS.Timeout }>()
@@ -89,26 +87,25 @@ export class Mailroom {
   }
 
   /** Post: a message to a user. */
-  post(post: Post, partition: number): void {
+  post(post: Post): void {
     const [userId = ''] = post.to
-    const { life, previous, message } = messageOf(post)
-    this.#hear(partition, life, previous, message.position)
+    const { life, message } = messageOf(post)
     this.options.users.posted(userId, 'messages')
     for (const connection of this.options.users.of(userId)) {
       if (!connection.alive) continue
       const place = this.#placeOf(connection)
       if (place.behind) hearOf(place, message.position)
-      else this.#sendLive(connection, place, this.#heard.get(partition)?.life ?? '', message)
+      else this.#sendLive(connection, place, life, message)
     }
   }
 
-  /** Post may have been missed, of one partition or of all: everybody looks. */
-  missed(partition: number | null = null): void {
-    const { users, messages } = this.options
-    users.missed('messages')
+  /** Post may have been missed: whoever it concerns looks. */
+  missed(concerns: (userId: string) => boolean): void {
+    const { users } = this.options
+    users.missed('messages', concerns)
     const unsure = new Map<number, Unsure[]>()
     for (const connection of users.all()) {
-      if (partition !== null && messages.partitionOf(connection.userId) !== partition) continue
+      if (!concerns(connection.userId)) continue
       const isNew = !this.#places.has(connection)
       const place = this.#placeOf(connection)
       if (place.behind) place.again = true
@@ -132,13 +129,6 @@ export class Mailroom {
     this.#retries.clear()
   }
 
-  /** While a subscriber is made anew post comes again before anybody says that some was missed: what was missed is to be sent before it. */
-  #hear(partition: number, life: string, previous: number, position: number): void {
-    const last = this.#heard.get(partition)
-    this.#heard.set(partition, { life: last?.life === life ? last.life : own(life), position })
-    if (last === undefined ? previous > 0 : last.life !== life || last.position !== previous) this.missed(partition)
-  }
-
   #newPlace({ userId }: Connection, after: number, received: Lack['received'], floor: number): Place {
     return { partition: this.options.messages.partitionOf(userId), life: '', after, received, floor, heard: 0, again: false, behind: false, asked: 0 }
   }
@@ -155,7 +145,7 @@ export class Mailroom {
 
   #sendLive(connection: Connection, place: Place, life: string, message: StoredMessage): void {
     const { backlogBytes, metrics } = this.options
-    place.life = life
+    if (place.life !== life) place.life = own(life)
     if (message.position <= place.after) return
     if (connection.backlogBytes > backlogBytes) {
       metrics.skipped.inc()

@@ -84,8 +84,8 @@ export class Users {
   }
 
   /** Post may have been missed: there may be some for whoever is just logging in. */
-  missed(what: keyof Waiting): void {
-    for (const userId of this.#expected.keys()) this.posted(userId, what)
+  missed(what: keyof Waiting, concerns: (userId: string) => boolean): void {
+    for (const userId of this.#expected.keys()) if (concerns(userId)) this.posted(userId, what)
   }
 }
 

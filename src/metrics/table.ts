@@ -25,7 +25,7 @@ export const METRICS = {
   httpRequests: { name: 'rollcall_http_requests_total', type: 'counter', help: 'HTTP API requests, by method and status.', labels: ['method', 'status'] },
 
   changes: { name: 'rollcall_changes_total', type: 'counter', help: 'Changes that feeds applied, by kind.', labels: ['kind'] },
-  gaps: { name: 'rollcall_gaps_total', type: 'counter', help: 'Times that a feed, or a partition of peers\' statuses, noticed that it had missed something.', labels: [] },
+  gaps: { name: 'rollcall_gaps_total', type: 'counter', help: 'Times that a feed, or a partition of peers\' statuses or of post, noticed that it had missed something.', labels: [] },
   rebases: { name: 'rollcall_rebases_total', type: 'counter', help: 'Times that a feed was replaced by a snapshot from Redis.', labels: [] },
 
   packets: { name: 'rollcall_packets_total', type: 'counter', help: 'Presence packets handed to client connections.', labels: [] },

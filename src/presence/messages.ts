@@ -261,15 +261,13 @@ function partsOf(id: string): Pick<Settlement, 'session' | 'token' | 'from'> {
 /** What a `message` of the post says. */
 export interface PostedMessage {
   readonly life: string
-  /** The position of the app's message that was posted before it in its partition: who has not heard of that one has missed some. */
-  readonly previous: number
   readonly message: StoredMessage
 }
 
 export function messageOf({ fields }: Post): PostedMessage {
   // Only the text may have NULs.
-  const [life = '', previous, position, id = '', timestamp, from = '', ...text] = fields
-  return { life, previous: Number(previous), message: { id, from, text: text.join('\0'), position: Number(position), timestamp: Number(timestamp) } }
+  const [life = '', position, id = '', timestamp, from = '', ...text] = fields
+  return { life, message: { id, from, text: text.join('\0'), position: Number(position), timestamp: Number(timestamp) } }
 }
 
 function blocked(): RollcallError {

@@ -1,3 +1,5 @@
+import type { PresenceStore } from './store.js'
+
 /** What is addressed to users rather than to channels. */
 export type PostKind =
   /** Somebody tells a status, or is gone. */
@@ -12,7 +14,10 @@ export type PostKind =
 
 /** One item of post, as every node hears it. Who of those it is for is on which node, each node knows of its own sessions. */
 export interface Post {
-  readonly kind: PostKind
+  /** Counts the items of the partition, those of other apps too. After a loss of data it may fall. */
+  readonly number: number
+  /** A {@link PostKind}, or one that only nodes of another version know. */
+  readonly kind: string
   readonly app: string
   /** User ids. */
   readonly to: readonly string[]
@@ -21,7 +26,7 @@ export interface Post {
 }
 
 /** Post as it comes out of the store. It is published by the same atomic step that decides or writes what it tells, in the store's order. */
-export interface PostOffice {
+export interface PostOffice extends Pick<PresenceStore, 'partitionOf'> {
   readonly partitions: number
   /** All post for users of a partition, from the moment the promise resolves, until the returned function is called. One listener a partition. */
   subscribePost(partition: number, listener: (post: Post) => void): Promise<() => void>

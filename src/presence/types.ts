@@ -210,6 +210,8 @@ export interface BeatReply {
   readonly dueLost: boolean
   /** The last version of the partition's statuses (`status.ts`): a node that knows an older one has missed some. */
   readonly statusVersion: number
+  /** The number of the partition's last item of post (`post.ts`): a node that has heard of a lower one only has missed some, or is about to hear of it. */
+  readonly posts: number
 }
 
 /** One session of a member as the store has it. */

@@ -133,7 +133,7 @@ describe('a node is killed', () => {
 async function firstFarewell({ url }: RedisServer): Promise<{ readonly heard: Promise<void> }> {
   const subscriber = new Redis(url)
   scope.defer('the subscriber', () => subscriber.disconnect())
-  const heard = new Promise<void>((resolve) => subscriber.on('smessage', (_: string, message: string) => void (message.startsWith('status\0') && resolve())))
+  const heard = new Promise<void>((resolve) => subscriber.on('smessage', (_: string, message: string) => void (message.split('\0')[1] === 'status' && resolve())))
   await subscriber.ssubscribe('rollcall:{0}:post')
   return { heard }
 }

@@ -46,6 +46,41 @@ describe('post that a node has missed', () => {
   })
 })
 
+describe('post that a node has missed, with none after it', () => {
+  const HEARTBEAT_MS = 300
+
+  /** A node whose subscriber hears no post for as long as it is said to be deaf. */
+  async function deafNode() {
+    const deaf = { now: false }
+    const redisUrl = await alteredRedis(scope, cluster.redis, (said) => (deaf.now && said.includes('smessage') && said.includes(':post') ? '' : said))
+    return { deaf, node: await startNode(scope, { ...PATIENT, heartbeatMs: HEARTBEAT_MS, redisUrl }) }
+  }
+
+  test('is noticed by its heartbeats: a message is read from Redis', async () => {
+    const { deaf, node } = await deafNode()
+    const ann = await connect(scope, unique('ann'), cluster.a)
+    const bob = await connect(scope, unique('bob'), node)
+    const log = MessageLog.of(bob)
+    deaf.now = true
+    // Nobody else is told anything: no post follows that would show that one is missing.
+    const sent = ann.messages.send(bob.userId, 'hello', { offline: true })
+    await eventually('it is read', () => log.texts.length === 1, { withinMs: 3 * HEARTBEAT_MS + 1_000 })
+    expect(log.texts).toEqual(['hello'])
+    expect(await sent).toMatchObject({ received: true })
+  })
+
+  test('is noticed by its heartbeats: an invitation rings', async () => {
+    const { deaf, node } = await deafNode()
+    const ann = await connect(scope, unique('ann'), cluster.a)
+    const bob = await connect(scope, unique('bob'), node)
+    const rung: string[] = []
+    bob.on('invitation', ({ state }) => rung.push(state))
+    deaf.now = true
+    await ann.invitations.send(bob.userId)
+    await eventually('it rings', () => rung.length > 0, { withinMs: 3 * HEARTBEAT_MS + 1_000 })
+  })
+})
+
 describe('Redis', () => {
   test.each([
     ['loses everything', async () => cluster.redis.command('FLUSHALL')],

@@ -29,11 +29,12 @@ test('who logs in with the session id of somebody else sends and receives nothin
   expect(log.texts).toEqual(['one', 'evil', 'two'])
 })
 
-test('post and timers of a kind that a node does not know are passed over', async () => {
+test('post and timers of a kind that a node does not know, or cannot read, are passed over', async () => {
   const [ann, bob] = [await connectPlain(scope, uniqueChannel('ann'), cluster.a), await connectPlain(scope, uniqueChannel('bob'), cluster.b)]
   const log = MessageLog.ofPlain(bob, { acknowledges: false })
   for (let partition = 0; partition < 16; partition += 1) {
-    expect(await cluster.redis.command('SPUBLISH', `rollcall:{${partition}}:post`, ['another', 'dev', '1', bob.user, 'x'].join('\0'))).toBe(2)
+    expect(await cluster.redis.command('SPUBLISH', `rollcall:{${partition}}:post`, ['1', 'another', 'dev', '1', bob.user, 'x'].join('\0'))).toBe(2)
+    for (const kind of ['post', 'status']) await cluster.redis.command('SPUBLISH', `rollcall:{${partition}}:${kind}`, 'what nobody can read')
     await cluster.redis.command('ZADD', `rollcall:{${partition}}:timers`, 1, ['another', 'dev:USER:x', 'id'].join('\0'))
     await cluster.redis.command('EXPIRE', `rollcall:{${partition}}:timers`, 60)
   }

@@ -17,7 +17,6 @@ test('post that was missed costs a node some calls a partition, and not one for 
   const deaf = await connectPlain(scope, 'deaf', cluster.a)
   const heard: string[] = []
   deaf.socket.on('message', ({ text }: { text: string }) => heard.push(text))
-  // The first message of a partition that a node hears of makes it look, too: that is over before it counts.
   await sender.must('sendMessage', { userId: 'deaf', text: 'before', offline: true })
   await eventually('it is heard', () => heard.length === 1)
 

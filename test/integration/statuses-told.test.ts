@@ -167,7 +167,7 @@ describe('who is gone', () => {
     const [[ann], [bob, bobHears]] = [await user('ann', cluster.a), await user('bob', cluster.b)]
     const plain = new NoticeLog(await connectPlain(scope, bob.userId, cluster.a))
     const post = `rollcall:{${partitionOf(userChannel('dev', bob.userId), PARTITIONS)}}:post`
-    const tell = (id: string) => cluster.redis.command('SPUBLISH', post, ['status', 'dev', '1', bob.userId, 'gone', id, '1', '1', '{}'].join('\0'))
+    const tell = (id: string) => cluster.redis.command('SPUBLISH', post, ['1', 'status', 'dev', '1', bob.userId, 'gone', id, '1', '1', '{}'].join('\0'))
     for (const id of ['7', '7', '8', '8']) await tell(id)
     for (let i = 0; i < 4; i += 1) await plain.next('gone')
     await bobHears.settled(ann)

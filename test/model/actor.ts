@@ -29,7 +29,7 @@ export class Actor {
   readonly user: string
   /** What the cluster did to it and may not do. */
   readonly breaches: Breach[] = []
-  readonly #client: RollcallClient
+  readonly client: RollcallClient
   readonly #watchers = new Map<string, Watcher>()
   /** Channels that it wants to be in, and whether it watches them. */
   readonly #wanted = new Map<string, boolean>()
@@ -53,13 +53,13 @@ export class Actor {
     private readonly options: ActorOptions,
   ) {
     this.user = options.user
-    this.#client = createClient(scope, options.user, options.urls, {
+    this.client = createClient(scope, options.user, options.urls, {
       presenceTimeout: options.timeoutMs,
       transports: ['websocket'],
       ...(options.tokens !== undefined && { getToken: options.tokens.get }),
     })
-    this.#client.on('linkState', (event) => this.#link(event))
-    this.#client.on('token', ({ eventType }) => {
+    this.client.on('linkState', (event) => this.#link(event))
+    this.client.on('token', ({ eventType }) => {
       if (eventType === 'EXPIRED' && this.#loggedIn) this.#expired(Date.now() + LEAVES_MS)
     })
   }
@@ -69,7 +69,7 @@ export class Actor {
   }
 
   get online(): boolean {
-    return this.#loggedIn && this.#client.linkState === 'CONNECTED'
+    return this.#loggedIn && this.client.linkState === 'CONNECTED'
   }
 
   get loggedIn(): boolean {
@@ -81,13 +81,13 @@ export class Actor {
   }
 
   get link(): string {
-    return this.#client.linkState
+    return this.client.linkState
   }
 
   async login(): Promise<void> {
     if (this.#loggedIn) return
     this.options.tokens?.give()
-    await within(this.#client.login(), 15_000, `${this.name} logs in`)
+    await within(this.client.login(), 15_000, `${this.name} logs in`)
     this.#begin()
     this.#loggedIn = true
   }
@@ -96,6 +96,7 @@ export class Actor {
     if (!this.#loggedIn) return
     this.#loggedIn = false
     const at = Date.now()
+    this.model.ending(this.#session, at)
     for (const channel of this.#places()) {
       this.#turn(channel)
       this.model.leaving(this.#session, channel, at)
@@ -104,16 +105,16 @@ export class Actor {
     }
     this.#wanted.clear()
     this.#unsure.clear()
-    await this.#client.logout()
+    await this.client.logout()
   }
 
   async join(channel: string, withPresence = true): Promise<void> {
     if (!this.#loggedIn) return
-    if (!this.#watchers.has(channel)) this.#watchers.set(channel, listen(this.#client, channel, this.name))
+    if (!this.#watchers.has(channel)) this.#watchers.set(channel, listen(this.client, channel, this.name))
     this.#wanted.set(channel, withPresence)
     this.#turn(channel)
     const joined = this.model.joining(this.#session, channel, Date.now())
-    await this.#try(channel, () => this.#client.subscribe(channel, { withPresence }), joined)
+    await this.#try(channel, () => this.client.subscribe(channel, { withPresence }), joined)
   }
 
   async leave(channel: string): Promise<void> {
@@ -121,7 +122,7 @@ export class Actor {
     this.#wanted.delete(channel)
     this.#turn(channel)
     const left = this.model.leaving(this.#session, channel, Date.now())
-    await this.#try(channel, () => this.#client.unsubscribe(channel).catch(refuseUnless('CHANNEL_NOT_SUBSCRIBED')), left)
+    await this.#try(channel, () => this.client.unsubscribe(channel).catch(refuseUnless('CHANNEL_NOT_SUBSCRIBED')), left)
   }
 
   /** Writes a number that this client never wrote before, under a key of its own. */
@@ -129,14 +130,14 @@ export class Actor {
     if (!this.#loggedIn || !this.#wanted.has(channel)) return
     const [key, value] = [`k${this.options.tab}`, String(++this.#count)]
     const wrote = this.model.writing(this.#session, channel, key, value, Date.now())
-    await this.#try(channel, () => this.#client.presence.setState(channel, 'MESSAGE', { [key]: value }), this.#ifIn(channel, wrote), false)
+    await this.#try(channel, () => this.client.presence.setState(channel, 'MESSAGE', { [key]: value }), this.#ifIn(channel, wrote), false)
   }
 
   async remove(channel: string): Promise<void> {
     if (!this.#loggedIn || !this.#wanted.has(channel)) return
     const key = `k${this.options.tab}`
     const wrote = this.model.writing(this.#session, channel, key, null, Date.now())
-    await this.#try(channel, () => this.#client.presence.removeState(channel, 'MESSAGE', { states: [key] }), this.#ifIn(channel, wrote), false)
+    await this.#try(channel, () => this.client.presence.removeState(channel, 'MESSAGE', { states: [key] }), this.#ifIn(channel, wrote), false)
   }
 
   /** In a channel that it could not join, a change is one of the client's own cache (`000.4`), and no cluster has acknowledged it. */
@@ -175,8 +176,8 @@ export class Actor {
   async settle(withinMs: number): Promise<void> {
     if (!this.#loggedIn) return
     const deadline = Date.now() + withinMs
-    await eventually(`${this.name} is connected again (it is ${this.#client.linkState})`, () => this.#client.linkState === 'CONNECTED' || this.#client.linkState === 'FAILED', { withinMs })
-    while (this.#unsure.size > 0 && this.#client.linkState === 'CONNECTED') {
+    await eventually(`${this.name} is connected again (it is ${this.client.linkState})`, () => this.client.linkState === 'CONNECTED' || this.client.linkState === 'FAILED', { withinMs })
+    while (this.#unsure.size > 0 && this.client.linkState === 'CONNECTED') {
       if (Date.now() > deadline) throw new Error(`${this.name} cannot settle ${[...this.#unsure].join(', ')}: ${String(this.lastError)}`)
       for (const channel of [...this.#unsure]) {
         this.#unsure.delete(channel)
@@ -190,7 +191,7 @@ export class Actor {
   lastError: unknown
 
   connected(): readonly Connected[] {
-    const { sessionId, nodeId } = this.#client
+    const { sessionId, nodeId } = this.client
     if (!this.online || sessionId === undefined || nodeId === undefined) return []
     return [{ session: this.#session, user: this.user, sessionId, nodeId }]
   }
@@ -198,7 +199,7 @@ export class Actor {
   watched(): readonly Watched[] {
     return [...this.#watchers].map(([channel, { log }]) => {
       const current = this.online && this.#wanted.get(channel) === true && !this.#unsure.has(channel)
-      const view = new Map([...this.#client.channel(channel).members].map(([user, { states }]) => [user, states]))
+      const view = new Map([...this.client.channel(channel).members].map(([user, { states }]) => [user, states]))
       return { name: this.name, user: this.user, channel, log, current, whole: this.#turns.get(channel) === 1, alone: this.options.alone === true, view }
     })
   }
@@ -255,7 +256,7 @@ export class Actor {
   }
 
   #handOver(tokens: Tokens, at: number): Promise<void> {
-    return tokens.handOver(at, (token) => this.#client.renewToken(token))
+    return tokens.handOver(at, (token) => this.client.renewToken(token))
   }
 
   get #endsFrom(): number {

@@ -24,7 +24,7 @@ export interface PlainActorOptions {
 export class PlainActor {
   readonly breaches: Breach[] = []
   readonly user: string
-  readonly #client: PlainClient
+  readonly client: PlainClient
   readonly #session: string
   #joined = false
   readonly #auth: object
@@ -38,10 +38,10 @@ export class PlainActor {
   ) {
     this.user = options.user
     this.#session = `${options.user}/plain`
-    this.#client = PlainClient.open(scope, options.user, options.at, { transports: ['websocket'], auth: { presenceTimeout: options.timeoutMs } })
-    this.#auth = this.#client.socket.auth
+    this.client = PlainClient.open(scope, options.user, options.at, { transports: ['websocket'], auth: { presenceTimeout: options.timeoutMs } })
+    this.#auth = this.client.socket.auth
     model.session(this.#session, options.user, options.timeoutMs)
-    const { socket } = this.#client
+    const { socket } = this.client
     socket.io.reconnectionDelay(100)
     socket.io.reconnectionDelayMax(400)
     socket.on('ready', () => void this.#place())
@@ -58,7 +58,7 @@ export class PlainActor {
   }
 
   get online(): boolean {
-    return this.#client.socket.connected && this.#placed
+    return this.client.socket.connected && this.#placed
   }
 
   cut(at: number): void {
@@ -71,14 +71,14 @@ export class PlainActor {
 
   connected(): readonly Connected[] {
     if (!this.online || this.options.as === 'quiet') return []
-    const { sessionId, nodeId } = this.#client.ready
+    const { sessionId, nodeId } = this.client.ready
     return [{ session: this.#session, user: this.user, sessionId, nodeId }]
   }
 
   watched(): readonly Watched[] {
     const { channel, as } = this.options
     if (as === 'silent') return []
-    return [{ name: this.name, user: this.user, channel, log: this.#client.watcher(channel).log, current: this.online, whole: true }]
+    return [{ name: this.name, user: this.user, channel, log: this.client.watcher(channel).log, current: this.online, whole: true }]
   }
 
   #lost(): void {
@@ -90,15 +90,15 @@ export class PlainActor {
   /** Subscribes on a new connection, until it is done or that connection is gone too. */
   async #place(): Promise<void> {
     const { channel, as, timeoutMs } = this.options
-    const { socket } = this.#client
+    const { socket } = this.client
     const { id } = socket
-    const { sessionId, attach, resumed } = this.#client.ready
+    const { sessionId, attach, resumed } = this.client.ready
     let attempt = attach
     socket.auth = (give: (auth: object) => void) => give({ ...this.#auth, sessionId, attach: ++attempt })
     const joined = this.#joined || as === 'quiet' ? undefined : this.model.joining(this.#session, channel, Date.now())
     while (socket.connected && socket.id === id) {
       try {
-        await this.#client.must('subscribe', { channelName: channel, channelType: 'MESSAGE', withPresence: as !== 'silent', beQuiet: as === 'quiet' })
+        await this.client.must('subscribe', { channelName: channel, channelType: 'MESSAGE', withPresence: as !== 'silent', beQuiet: as === 'quiet' })
         const at = Date.now()
         joined?.(at)
         const away = this.model.back(this.#session, at)

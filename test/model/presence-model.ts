@@ -18,6 +18,9 @@ interface Claim {
 interface SessionLife {
   readonly user: string
   readonly timeoutMs: number
+  readonly begun: At
+  /** When its logout was asked for. */
+  ended: At
   /** Times without a connection; the last one has no end while it goes on. */
   readonly down: { readonly from: At; until: At }[]
 }
@@ -38,6 +41,11 @@ interface Place {
   readonly removed: Set<string>
   /** Moments at which something failed with an unknown outcome. */
   readonly murky: At[]
+}
+
+interface Span {
+  readonly from: At
+  readonly until: At
 }
 
 /** A grace that ran out may be ended so much later: after another session of the user has left, it is the one that is told. */
@@ -64,8 +72,13 @@ export class PresenceModel {
   readonly #sessions = new Map<string, SessionLife>()
   readonly #places = new Map<string, Map<string, Place>>()
 
-  session(session: string, user: string, timeoutMs: number): void {
-    this.#sessions.set(session, { user, timeoutMs, down: [] })
+  session(session: string, user: string, timeoutMs: number, at: At = Date.now()): void {
+    this.#sessions.set(session, { user, timeoutMs, begun: at, ended: Infinity, down: [] })
+  }
+
+  /** Asks to log out. */
+  ending(session: string, at: At): void {
+    this.#life(session).ended = at
   }
 
   /** Asks to join; the function that is returned says that it was acknowledged. */
@@ -156,6 +169,25 @@ export class PresenceModel {
     return [...this.#sessions.values()].some((life) => life.user === user && life.down.some(({ from, until }) => from <= at && at < until))
   }
 
+  /** When a user's last session may have ended, each time for another session: by a logout, or because it was away for too long. */
+  endsOf(user: string): readonly At[] {
+    const spans = this.#spansOf(user)
+    const ends = this.#livesOf(user).flatMap((life) => [...(life.ended < Infinity ? [life.ended] : []), ...expiriesOf(life).filter((at) => at < life.ended)])
+    // While another session is there without doubt, and goes on to be, no end is the last one.
+    return ends.filter((at) => !spans.some(({ from, until }) => from <= at && until === Infinity))
+  }
+
+  /** Since when a user has had no session any more; `undefined` for one who may have one, or never had any. */
+  goneSince(user: string, now: At): At | undefined {
+    const last = this.#spansOf(user).at(-1)
+    return last !== undefined && last.until <= now ? last.until : undefined
+  }
+
+  /** How often sessions of a user were without a connection. */
+  downsOf(user: string): number {
+    return this.#livesOf(user).reduce((sum, { down }) => sum + down.length, 0)
+  }
+
   /**
    * States that a member has to have, as far as that is certain: keys whose last write was asked for in the present stay,
    * and acknowledged. `null`: the key may not be there. Other keys are not judged.
@@ -190,27 +222,27 @@ export class PresenceModel {
   }
 
   /** Spans in which at least one session was there without doubt: connected, or away for less than its grace. */
-  #certain(channel: string, user: string): readonly { readonly from: At; readonly until: At }[] {
-    const spans: { from: At; until: At }[] = []
+  #certain(channel: string, user: string): readonly Span[] {
+    const spans: Span[] = []
     for (const claim of this.#places.get(channel)?.get(user)?.claims ?? []) {
       if (claim.acked === Infinity) continue
-      const { down, timeoutMs } = this.#life(claim.session)
-      let from = claim.acked
-      for (const gap of down) {
-        const expires = gap.from + timeoutMs
-        if (expires >= gap.until || gap.until <= from) continue
-        if (expires > from) spans.push({ from, until: Math.min(expires, claim.endAsked) })
-        from = gap.until
-      }
-      if (from < claim.endAsked) spans.push({ from, until: claim.endAsked })
+      spans.push(...spansOf(this.#life(claim.session), claim.acked, claim.endAsked))
     }
-    return merged(spans.filter((span) => span.until > span.from))
+    return merged(spans)
+  }
+
+  /** Spans in which at least one session of a user was there without doubt, in channels or not. */
+  #spansOf(user: string): readonly Span[] {
+    return merged(this.#livesOf(user).flatMap((life) => spansOf(life, life.begun, life.ended)))
+  }
+
+  #livesOf(user: string): readonly SessionLife[] {
+    return [...this.#sessions.values()].filter((life) => life.user === user)
   }
 
   /** When a session was away for as long as its grace lasts. */
   #expiries(session: string): readonly At[] {
-    const { down, timeoutMs } = this.#life(session)
-    return down.flatMap((gap) => (gap.from + timeoutMs < gap.until ? [gap.from + timeoutMs] : []))
+    return expiriesOf(this.#life(session))
   }
 
   #life(session: string): SessionLife {
@@ -238,9 +270,27 @@ function emptied(claims: readonly Claim[], from: At, until: At): boolean {
   return gone < Math.min(...after.map(({ asked }) => asked), Infinity)
 }
 
-function merged(spans: { from: At; until: At }[]): { from: At; until: At }[] {
+/** Of a stay that began and ended then: when its session was connected, or away for less than its grace. */
+function spansOf({ down, timeoutMs }: SessionLife, begun: At, ended: At): readonly Span[] {
+  const spans: Span[] = []
+  let from = begun
+  for (const gap of down) {
+    const expires = gap.from + timeoutMs
+    if (expires >= gap.until || gap.until <= from) continue
+    if (expires > from) spans.push({ from, until: Math.min(expires, ended) })
+    from = gap.until
+  }
+  if (from < ended) spans.push({ from, until: ended })
+  return spans.filter((span) => span.until > span.from)
+}
+
+function expiriesOf({ down, timeoutMs }: SessionLife): readonly At[] {
+  return down.flatMap((gap) => (gap.from + timeoutMs < gap.until ? [gap.from + timeoutMs] : []))
+}
+
+function merged(spans: readonly Span[]): readonly Span[] {
   const result: { from: At; until: At }[] = []
-  for (const span of spans.sort((a, b) => a.from - b.from)) {
+  for (const span of [...spans].sort((a, b) => a.from - b.from)) {
     const last = result.at(-1)
     if (last !== undefined && span.from <= last.until) last.until = Math.max(last.until, span.until)
     else result.push({ ...span })

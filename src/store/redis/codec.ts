@@ -1,5 +1,5 @@
 import type { States } from '../../protocol/channel.js'
-import type { Post, PostKind } from '../../presence/post.js'
+import type { Post } from '../../presence/post.js'
 import type { PeerStatus, StatusChange, StatusEvent, UserStatus } from '../../presence/status.js'
 import { channelId, parseChannelId, type ChannelEvent, type MemberRecord, type Op, type OpResult, type Removed, type SessionEntry } from '../../presence/types.js'
 import { recordOfStates, type Change } from '../../replica/replica.js'
@@ -218,12 +218,9 @@ export function decodeEvent(message: string): ChannelEvent {
   return { life, channelLife, previous: numberOf(previous, 'event'), changes }
 }
 
-const POST_KINDS: ReadonlySet<string> = new Set<PostKind>(['status', 'roster', 'message', 'received', 'invitation'])
-
-/** Post as scripts publish it: fields joined by NUL: kind, app, count of users, the users, and then what it says. `null` for a kind that is not known. */
-export function decodePost(message: string): Post | null {
-  const [kind = '', app = '', count, ...rest] = message.split('\0')
-  if (!POST_KINDS.has(kind)) return null
+/** Post as scripts publish it: fields joined by NUL: number, kind, app, count of users, the users, and then what it says. */
+export function decodePost(message: string): Post {
+  const [number, kind = '', app = '', count, ...rest] = message.split('\0')
   const users = numberOf(count, 'post')
-  return { kind: kind as PostKind, app, to: rest.slice(0, users), fields: rest.slice(users) }
+  return { number: numberOf(number, 'post'), kind, app, to: rest.slice(0, users), fields: rest.slice(users) }
 }

@@ -67,7 +67,7 @@ export class RedisMessages implements MessageStore {
     const { to, from, token } = message
     const home = userChannel(app, to)
     const keys = this.#keysOf(home)
-    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, message), keys.sessions(channelId(home)), keys.post]
+    const named = [keys.inbox(app, to), keys.kept(app, to), keys.heard(app, message), keys.sessions(channelId(home)), keys.post, keys.clock]
     return this.call(scripts.receipt.run(this.redis, named, [kind, app, from, messageId(message), token, ...more]))
   }
 }

@@ -79,7 +79,7 @@ export class RedisOutbox implements Outbox {
 
   async onWritten(partition: number, listener: (what: 'written' | 'released') => void): Promise<() => void> {
     const { subscriber, call } = this.options
-    return call(subscriber.subscribe(this.#of(partition).written, (message) => listener(message === 'released' ? 'released' : 'written')))
+    return call(subscriber.subscribe(this.#of(partition).written, (message) => (message === 'released' ? 'released' : 'written'), listener))
   }
 
   /** The list of a partition, the newest first, each with its place in it. */

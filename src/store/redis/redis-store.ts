@@ -180,7 +180,7 @@ export class RedisStore implements PresenceStore, PostOffice {
       await this.#call(scripts.heartbeat.run(this.redis, [keys.clock, keys.leases, keys.due, keys.owned(beat.node), keys.timers], args)),
       'heartbeat',
     )
-    const [outcome, life, clock, time, hold, due, lease, owned, dueLost, statusVersion] = reply
+    const [outcome, life, clock, time, hold, due, lease, owned, dueLost, statusVersion, posts] = reply
     if (outcome !== 'held' && outcome !== 'taken' && outcome !== 'late') throw new ReplyShapeError('heartbeat', reply)
     const count = numberOf(owned, 'heartbeat')
     return {
@@ -194,6 +194,7 @@ export class RedisStore implements PresenceStore, PostOffice {
       owned: count < 0 ? null : count,
       dueLost: dueLost === '1',
       statusVersion: numberOf(statusVersion, 'heartbeat'),
+      posts: numberOf(posts, 'heartbeat'),
     }
   }
 
@@ -381,20 +382,15 @@ export class RedisStore implements PresenceStore, PostOffice {
   }
 
   async subscribe(channel: Channel, listener: (event: ChannelEvent) => void): Promise<() => void> {
-    return this.#call(this.subscriber.subscribe(this.#keysOf(channel).events(channelId(channel)), (message) => listener(decodeEvent(message))))
+    return this.#call(this.subscriber.subscribe(this.#keysOf(channel).events(channelId(channel)), decodeEvent, listener))
   }
 
   async subscribeStatuses(partition: number, listener: (event: StatusEvent) => void): Promise<() => void> {
-    return this.#call(this.subscriber.subscribe(this.#of(partition).status, (message) => listener(decodeStatusEvent(message))))
+    return this.#call(this.subscriber.subscribe(this.#of(partition).status, decodeStatusEvent, listener))
   }
 
   async subscribePost(partition: number, listener: (post: Post) => void): Promise<() => void> {
-    return this.#call(this.subscriber.subscribe(this.#of(partition).post, (message) => {
-      const post = decodePost(message)
-      // Nodes of another version may know of more.
-      if (post === null) this.log.debug({ partition }, 'post of an unknown kind')
-      else listener(post)
-    }))
+    return this.#call(this.subscriber.subscribe(this.#of(partition).post, decodePost, listener))
   }
 
   probed(): readonly number[] {

@@ -76,8 +76,23 @@ export class Subscriber {
     this.#resets.push(listener)
   }
 
-  /** @returns what ends the subscription. One listener a channel: a feed. */
-  async subscribe(channel: string, listener: Listener): Promise<() => void> {
+  /**
+   * One listener a channel: a feed.
+   *
+   * @param decode throws for what cannot be read, of a node of another version or a stranger: that ends no node, it is passed over and shows as a gap
+   * @returns what ends the subscription
+   */
+  async subscribe<T>(channel: string, decode: (message: string) => T, told: (said: T) => void): Promise<() => void> {
+    const listener = (message: string): void => {
+      let said: T
+      try {
+        said = decode(message)
+      } catch (error) {
+        this.options.log.error({ err: error, channel }, 'what was published cannot be read')
+        return
+      }
+      told(said)
+    }
     this.#listeners.set(channel, listener)
     try {
       await this.#client.ssubscribe(channel)

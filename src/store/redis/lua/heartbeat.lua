@@ -5,16 +5,16 @@
 --       ('' for none), 7 id of a life that would begin now, 8 the highest clock that the node has seen,
 --       9 '1': mark owned:<node> as whole (its '' entry)
 -- reply {'held' | 'taken' | 'late', life, clock, time (ms), hold until, next deadline, next lease end of another node,
---       count of owned or '-1' when its '' is gone, '1' when due lacks, or may lack, what commit put there, version of the statuses};
+--       count of owned or '-1' when its '' is gone, '1' when due lacks, or may lack, what commit put there, version of the statuses, number of the last post};
 --       '' where there is none
 
 local clockKey, leasesKey, dueKey, ownedKey, timersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, number, period, ttl, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local function text(n) return string.format('%.0f', n) end
 
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'born', 'number:' .. node, 'due', 'search', 'status')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'born', 'number:' .. node, 'due', 'search', 'status', 'posts')
 local life, now, hold, fresh, born = c[1], tonumber(c[2] or 0), tonumber(c[5] or 0), tonumber(c[6] or 0), tonumber(c[7] or 0)
-if number <= tonumber(c[8] or 0) then return {'late', life or '', text(now), '0', '0', '', '', '0', '0', '0'} end
+if number <= tonumber(c[8] or 0) then return {'late', life or '', text(now), '0', '0', '', '', '0', '0', c[11] or '0', c[12] or '0'} end
 
 local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
@@ -65,4 +65,4 @@ end
 local owned = -1
 if redis.call('SISMEMBER', ownedKey, '') == 1 then owned = redis.call('SCARD', ownedKey) - 1 end
 return {lease > 0 and 'held' or 'taken', life, text(now), text(math.floor(time / 1000)), text(hold), nextDue or '', nextLease, text(owned),
-  (search ~= '' or due < dues) and '1' or '0', c[11] or '0'}
+  (search ~= '' or due < dues) and '1' or '0', c[11] or '0', c[12] or '0'}

@@ -8,7 +8,7 @@
 -- reply {'done', time (ms)}, or a refusal that changed nothing: {'conflict', what it is ('' where there is none)}, {'early'}, {'blocked'},
 --       {'full'}; {} while no heartbeat has looked at this server yet: the partition has no clock
 -- invitations:<user>: each field is 'revision time(ms) ' and what it says; the field '' is the count of open ones
--- post: fields joined by NUL, after its beginning: revision, time (ms), what it says
+-- post: fields joined by NUL: number, its beginning, revision, time (ms), what it says
 
 local NUL, SLACK = '\0', 100000 -- a node's idea of the partition's clock may be ahead of it by so much (us)
 local clockKey, key, timersKey, post, rosterKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -46,5 +46,5 @@ if opens ~= 0 then redis.call('HINCRBY', key, '', opens) end
 if redis.call('TTL', key) < ttl then redis.call('EXPIRE', key, ttl) end
 redis.call('ZADD', timersKey, text(now + rings), timer)
 if redis.call('TTL', timersKey) < ttl then redis.call('EXPIRE', timersKey, ttl) end
-redis.call('SPUBLISH', post, table.concat({ARGV[14], text(to), stamp, says}, NUL))
+redis.call('SPUBLISH', post, table.concat({redis.call('HINCRBY', clockKey, 'posts', 1), ARGV[14], text(to), stamp, says}, NUL))
 return {'done', stamp}

@@ -8,7 +8,7 @@
 -- inbox: id -> 'position state time(ms) waits lacking from', '=' and id -> text; state 0: nobody has acknowledged it, 1: lacking names the sessions
 --       that have not, joined by commas. kept: id -> until when (ms of TIME).
 -- heard: 'last token token ... ': the last sequence, and what was acknowledged, the newest first
--- post: message, app, 1, user, life, position of the app's message that was posted before it, position, id, time (ms), from, text
+-- post: number, message, app, 1, user, life, position, id, time (ms), from, text
 
 local clockKey, inbox, kept, heardKey, roster, sessions, post = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local app, user, from, id, token, sequence = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -16,7 +16,7 @@ local waits, body, period, most = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), to
 local HEARD, NUL, PURGED = 120, '\0', 200 -- seconds; how many of those whose time is over go in one call
 local function text(n) return string.format('%.0f', n) end
 
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'post', 'fresh', 'posted:' .. app)
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'post', 'fresh')
 if not c[1] or c[4] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') then return {} end
 local t = redis.call('TIME')
 local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
@@ -69,6 +69,5 @@ local last = redis.call('ZRANGE', kept, -1, -1, 'WITHSCORES')[2]
 for _, key in ipairs({inbox, kept}) do redis.call('PEXPIREAT', key, last or ms) end
 
 if not present then return {'unreceived', text(ms), '0', text(dropped)} end
-redis.call('HSET', clockKey, 'posted:' .. app, text(position))
-redis.call('SPUBLISH', post, table.concat({'message', app, '1', user, c[1], c[7] or '0', text(position), id, text(ms), from, body}, NUL))
+redis.call('SPUBLISH', post, table.concat({redis.call('HINCRBY', clockKey, 'posts', 1), 'message', app, '1', user, c[1], text(position), id, text(ms), from, body}, NUL))
 return {'waiting', text(ms), '0', text(dropped)}

@@ -6,7 +6,7 @@
 --       2 app, 3 from, 4 id, 5 '1' when the server says that the user is gone, 6 the status, then the users
 -- reply {'', index of a user, 'u' (unknown) or 'b' (blocked), ...}: those who may not be told, from 1; {} while no heartbeat has looked
 --       at this server yet
--- post: fields joined by NUL: 'status', app, count of users, the users, from, id, time (ms), '1' or '', the status
+-- post: fields joined by NUL: number, 'status', app, count of users, the users, from, id, time (ms), '1' or '', the status
 
 local NUL, FIRST = '\0', 7
 local to, app, from = ARGV[1], ARGV[2], ARGV[3]
@@ -36,6 +36,6 @@ end
 if #told > 0 then
   local t = redis.call('TIME')
   local time = string.format('%.0f', tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000))
-  redis.call('SPUBLISH', KEYS[2], table.concat({'status', app, #told, table.concat(told, NUL), from, ARGV[4], time, ARGV[5], ARGV[6]}, NUL))
+  redis.call('SPUBLISH', KEYS[2], table.concat({redis.call('HINCRBY', KEYS[1], 'posts', 1), 'status', app, #told, table.concat(told, NUL), from, ARGV[4], time, ARGV[5], ARGV[6]}, NUL))
 end
 return reply

@@ -1,12 +1,12 @@
 -- Settles a message: a session acknowledges it, or whoever sent it waits no longer.
 --
--- KEYS  1 inbox:<user>, 2 kept:<user>, 3 heard:<user>, of the sender's session, 4 sessions:<USER channel>, 5 post (a channel of pub/sub)
+-- KEYS  1 inbox:<user>, 2 kept:<user>, 3 heard:<user>, of the sender's session, 4 sessions:<USER channel>, 5 post (a channel of pub/sub), 6 clock
 -- ARGV  1 'acknowledge' or 'settle', 2 app, 3 from, 4 id, 5 token (the id without its session), 6 the session that acknowledges,
 --       7 for how long (ms), beyond its presenceTimeout, a session without a connection may still come for it
 -- reply '1' when a session has acknowledged it, else '0'; one that does not wait is given up then
--- The keys are as message.lua has them. post: received, app, 1, from, id
+-- The keys are as message.lua has them. post: number, received, app, 1, from, id
 
-local inbox, kept, heardKey, sessions, post = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local inbox, kept, heardKey, sessions, post, clockKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local kind, app, from, id, token, session = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local HEARD, HEARD_BYTES, NUL = 120, 2048, '\0' -- seconds; what was acknowledged longer ago than these tell is not known any more
 local MOST_LACKING = 2048 -- bytes: of a user with very many sessions it stays until its time is over, for each to be struck off costs as much as all
@@ -61,6 +61,8 @@ if not known then -- one that is not there any more fell out, was given up, or w
   tokens = token .. ' ' .. tokens
   if #tokens > HEARD_BYTES then tokens = string.match(string.sub(tokens, 1, HEARD_BYTES), '^(.* )') end
   redis.call('SET', heardKey, last .. tokens, 'EX', HEARD)
-  redis.call('SPUBLISH', post, table.concat({'received', app, '1', from, id}, NUL))
+  if redis.call('EXISTS', clockKey) == 1 then -- without a clock post has no numbers: the sender asks in the end
+    redis.call('SPUBLISH', post, table.concat({redis.call('HINCRBY', clockKey, 'posts', 1), 'received', app, '1', from, id}, NUL))
+  end
 end
 return '1'

@@ -7,7 +7,7 @@
 -- asked:<user>: from -> 'generation kind told message': the last change that the user was told of, and the generation of the user's own
 --       edge when they were told that the two are friends, else 0. No entry outlives a removal, so it is a hint: what is
 --       there may have been put down late, by a node that slept, of an edge that is there no more.
--- post: fields joined by NUL: 'roster', app, '1', user, type, from, time (ms), message
+-- post: fields joined by NUL: number, 'roster', app, '1', user, type, from, time (ms), message
 
 local NUL = '\0'
 local postKey, rosterKey, askedKey = KEYS[2], KEYS[3], KEYS[4]
@@ -23,7 +23,8 @@ known, told = tonumber(known), tonumber(told)
 
 local function say(type, words)
   local t = redis.call('TIME')
-  redis.call('SPUBLISH', postKey, table.concat({'roster', app, '1', user, type, from, text(tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)), words}, NUL))
+  local time = text(tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000))
+  redis.call('SPUBLISH', postKey, table.concat({redis.call('HINCRBY', KEYS[1], 'posts', 1), 'roster', app, '1', user, type, from, time, words}, NUL))
 end
 local function put(friends, words) -- what is too much is neither told nor put down
   if not entry and redis.call('HLEN', askedKey) >= most then return false end
