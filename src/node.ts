@@ -197,7 +197,7 @@ export function createNode(options: NodeOptions = {}): Node {
       await store.open()
       gateway.io.adapter(clusterAdapter(adapter, config.appId))
       webhooks.keep()
-      if (config.offlineBlock) store.blockFarewells()
+      if (config.offlineBlock) store.blockFarewells(config.appId)
       await presence.start()
       await webhooks.start()
       await mail.start()

@@ -53,6 +53,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     users,
     tellStatus: (ids, notice) => void io.local.to([...ids]).emit('status', notice),
     tellRoster: (ids, notice) => void io.local.to([...ids]).emit('roster', notice),
+    offlineBlock: config.offlineBlock,
     backlogBytes: limits.backlogBytes,
     metrics,
   })

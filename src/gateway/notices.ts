@@ -9,6 +9,8 @@ export interface NoticesOptions {
   /** Sends the same to each of these sockets; encodes it once. */
   readonly tellStatus: (socketIds: readonly string[], notice: StatusNotice) => void
   readonly tellRoster: (socketIds: readonly string[], notice: RosterNotice) => void
+  /** Nobody here is told who is gone. A node of another app that shares the Redis may have ended the session, and knows nothing of this. */
+  readonly offlineBlock: boolean
   /** Who has more waiting than this is not told: what is not kept anywhere is not kept for who does not read. */
   readonly backlogBytes: number
   readonly metrics: Readonly<Record<'notices' | 'noticesDropped', { inc(labels: { readonly kind: 'status' | 'roster' }, by?: number): void }>>
@@ -19,6 +21,7 @@ export class Notices {
   constructor(private readonly options: NoticesOptions) {}
 
   readonly status = (post: Post): void => {
+    if (this.options.offlineBlock && isFarewell(post)) return
     const ids = this.#recipients(post, 'status')
     if (ids.length > 0) this.options.tellStatus(ids, statusOf(post))
   }
@@ -42,6 +45,10 @@ export class Notices {
 function statusOf({ fields: [from = '', id = '', time, offline, ...json] }: Post): StatusNotice {
   const fields = JSON.parse(json.join('\0')) as StatusFields
   return { from, id, ...(offline === '1' && { offline: true }), ...fields, timestamp: Number(time) }
+}
+
+function isFarewell({ fields: [, , , offline] }: Post): boolean {
+  return offline === '1'
 }
 
 /** Type, from, time and the message, which may contain anything: see `tidings.lua`. */

@@ -2,11 +2,14 @@ import { describe, expect, test } from '@jest/globals'
 
 import { uniqueChannel } from '../support/client.js'
 import { Link } from '../support/link.js'
-import { startNode, useCluster } from '../support/node.js'
+import { startNode, useCluster, type TestCluster } from '../support/node.js'
+import { statusOf } from '../support/on-off.js'
 import { useTestScope } from '../support/scope.js'
 import { befriend, TimUser } from '../support/tim.js'
+import { eventually } from '../support/wait.js'
 
 const cluster = useCluster()
+const blocking = useCluster({ offlineBlock: true })
 const scope = useTestScope()
 const account = (name: string): string => uniqueChannel(name)
 
@@ -65,6 +68,30 @@ describe('when an account\'s last session is gone', () => {
     await again.tc.BroadPresence(1, 1, 'again')
     const told = await b.expectFrom(a.account, 2)
     expect(told.some(({ offline }) => offline === true)).toBe(false)
+  })
+
+  /** Who times out in an app, and a friend of theirs. They are in many partitions, and in each that node ends them which comes first: of this app, or of another one. */
+  async function timedOut(there: TestCluster, appId: string, offlineBlock: boolean): Promise<{ readonly friend: TimUser; readonly gone: readonly string[] }> {
+    const node = await startNode(scope, { redisUrl: there.redis.url, appId, offlineBlock })
+    const wire = await Link.open(scope, node)
+    const friend = await TimUser.login(scope, account('friend'), node, { appId })
+    const accounts = await Promise.all(Array.from({ length: 20 }, () => TimUser.login(scope, account('a'), wire, { appId })))
+    for (const each of accounts) await befriend(each, friend)
+    wire.cut()
+    await Promise.all(accounts.map((each) => eventually(`${each.account} is gone`, async () => (await statusOf(node, each.account)).status === 'OFFLINE')))
+    await eventually('and nothing is to be told of it', async () => (await there.redis.keys('rollcall:{*}:timers')).length === 0)
+    await friend.settled(await TimUser.login(scope, account('marker'), node, { appId }))
+    return { friend, gone: accounts.map((each) => each.account) }
+  }
+
+  test('001.9 presence.offline.block holds for who times out, also where another app\'s node on the same Redis finds out', async () => {
+    const { friend, gone } = await timedOut(cluster, 'blocked', true)
+    expect(gone.filter((one) => friend.from(one).length > 0)).toEqual([])
+  })
+
+  test('001.9 presence.offline.block of one app keeps nothing from another app on the same Redis', async () => {
+    const { friend, gone } = await timedOut(blocking, 'open', false)
+    expect(gone.map((one) => friend.from(one).length)).toEqual(gone.map(() => 1))
   })
 })
 

@@ -63,7 +63,7 @@ export class RedisStore implements PresenceStore, PostOffice {
   readonly #topology: Topology
   readonly #owners = new RecentOwners()
   #outboxMost = 0
-  #farewells = true
+  #quietApp = ''
 
   constructor(
     private readonly redis: Client,
@@ -106,9 +106,9 @@ export class RedisStore implements PresenceStore, PostOffice {
     this.#outboxMost = entries
   }
 
-  /** From here on no friends are told of users who are gone. */
-  blockFarewells(): void {
-    this.#farewells = false
+  /** From here on nothing is written to tell friends that users of this app are gone. */
+  blockFarewells(app: string): void {
+    this.#quietApp = app
   }
 
   /** Connects. Rejects when Redis cannot be reached, is too old, evicts what it likes, or was set up with another partition count. */
@@ -144,7 +144,7 @@ export class RedisStore implements PresenceStore, PostOffice {
           script.run(
             this.redis,
             [keys.clock, keys.leases, keys.due, keys.owned(batch.node), keys.status, keys.outbox, keys.written, keys.timers, ...encoded.keys],
-            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outboxMost), this.#farewells ? '1' : '0', ...encoded.args],
+            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outboxMost), this.#quietApp, ...encoded.args],
           ),
         ),
         'commit',

@@ -4,7 +4,7 @@
 --       then as ARGV names them by index: owned:<other>, and for each channel members, sessions, events (in a row), and
 --       where:<user>, or of a USER channel seen, gone, inbox, invitations and roster:<user> (in a row)
 -- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 entries of the outbox (0: none is kept),
---       7 '1': friends are told who is gone, 8 count of other nodes, then node and key index for each of those, then 12 for each op:
+--       7 the app whose users' friends are not told who is gone (or empty), 8 count of other nodes, then node and key index for each of those, then 12 for each op:
 --       kind, members key index, where key index (negative: seen), channel id, user, session, attach, timeout (us), revision,
 --       joined at, states, how
 --       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its
@@ -22,7 +22,7 @@
 
 local clockKey, leasesKey, dueKey, ownedKey, statusKey, outboxKey, writtenKey, timersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local node, number, life, period, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local outboxMost, farewells = tonumber(ARGV[6]), ARGV[7] == '1'
+local outboxMost, quiet = tonumber(ARGV[6]), ARGV[7] .. ':'
 local OP, NUL = 12, '\0'
 local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: ends as timeout, ends as leave
 local SEEN, GONE = 604800, 86400 -- for so long (s) it is known that somebody was here, and that a session may not return
@@ -243,7 +243,7 @@ local function turn(ch, op, info, r) -- after an op on a USER channel: did its u
   if ch.standing == OFFLINE then redis.call('SET', ch.seen, '0', 'EX', SEEN) else redis.call('DEL', ch.seen) end
   statuses[#statuses + 1] = table.concat({text(statusVersion), op.channel, text(ch.standing), ch.standing == OFFLINE and text(math.floor(time / 1000)) or ''}, NUL)
   if isRepair(ch, op) then return end
-  if ch.standing == OFFLINE and farewells and redis.call('EXISTS', ch.roster) == 1 then
+  if ch.standing == OFFLINE and string.sub(op.channel, 1, #quiet) ~= quiet and redis.call('EXISTS', ch.roster) == 1 then
     redis.call('ZADD', timersKey, text(now), table.concat({'f', op.channel, text(statusVersion)}, NUL))
     redis.call('EXPIRE', timersKey, ttl)
     mark(r, 'f')
