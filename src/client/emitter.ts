@@ -43,8 +43,8 @@ export class EventQueue {
   }
 }
 
-/** A listener that throws must not keep the others from hearing; its error surfaces as any uncaught one. */
-function rethrowLater(error: unknown): void {
+/** A listener that throws must keep nothing else from happening; its error surfaces as any uncaught one. */
+export function rethrowLater(error: unknown): void {
   setTimeout(() => {
     throw error
   }, 0)

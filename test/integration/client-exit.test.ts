@@ -40,10 +40,34 @@ const PROGRAMS = {
     console.log('out', 0)`,
 }
 
-test.each(Object.entries(PROGRAMS))('a program with %s ends by itself after its logout', async (_, text) => {
+/** Its exit code, and what it has said. */
+async function run(text: string): Promise<readonly [number | null, string]> {
   await ensureBuilt()
   const program = startProcess('the program', process.execPath, ['--input-type=module', '--eval', text], { cwd: ROOT, env: { ...process.env, NODE_URL: cluster.a.url } })
   scope.defer('the program', () => program.stop('SIGKILL'))
   const { code } = await within(program.exited, 20_000, `it ends; it said:\n${program.tail()}`)
-  expect([code, program.output]).toEqual([0, 'out 0\n'])
+  return [code, program.output]
+}
+
+test.each(Object.entries(PROGRAMS))('a program with %s ends by itself after its logout', async (_, text) => {
+  expect(await run(text)).toEqual([0, 'out 0\n'])
+}, 60_000)
+
+test('in the shape of tim a handler that throws changes nothing of its call: each refusal is told, and its own error is an uncaught one', async () => {
+  const [code, output] = await run(`
+    import { createTimClient } from 'rollcall/compat/tim'
+    const told = []
+    process.on('uncaughtException', ({ message }) => told.push(message))
+    const throws = (what) => () => { throw new Error(what) }
+    const tc = createTimClient({ url: process.env.NODE_URL, appId: 'dev', userId: 'eve' })
+    await tc.login()
+    Object.assign(tc, { ackHandler: throws('ack'), nodesHandler: throws('nodes') })
+    const { ok, error } = await tc.PresenceToList(['nobody', 'nowhere'], 1, 'x')
+    const list = await tc.Roster()
+    await tc.logout()
+    const refused = createTimClient({ url: process.env.NODE_URL, appId: 'dev', userId: '' })
+    refused.ackHandler = throws('login')
+    const login = await refused.login().catch(({ timType }) => timType)
+    setTimeout(() => console.log(JSON.stringify([ok, error.code, list, login, told])), 10)`)
+  expect([code, JSON.parse(output)]).toEqual([0, [false, 4106, { ok: true, timType: 41, nodelist: [] }, 16, ['ack', 'ack', 'nodes', 'login']]])
 }, 60_000)

@@ -1,5 +1,6 @@
 import type { KickedEvent } from '../../../protocol/events.js'
 import { RollcallError } from '../../../protocol/errors.js'
+import { rethrowLater } from '../../emitter.js'
 import { RollcallClient, type RosterNotice, type StatusFields, type StatusNotice } from '../../index.js'
 import { failure } from './errors.js'
 import { presenceOf, messageOf } from './events.js'
@@ -107,7 +108,7 @@ export class TimClient {
     const ack = await this.#call(TIM_TYPES.business, async () => {
       const { friends, blocked } = await this.#client.roster.list()
       nodelist = ntype === NODE_LISTS.roster ? friends : blocked
-      this.nodesHandler?.(JSON.stringify({ ntype, nodelist } satisfies TimNodes))
+      this.#hand('nodesHandler', { ntype, nodelist } satisfies TimNodes)
     })
     return { ...ack, nodelist }
   }
@@ -124,7 +125,16 @@ export class TimClient {
   }
 
   #tell(ack: TimAck): void {
-    this.ackHandler?.(JSON.stringify(ack))
+    this.#hand('ackHandler', ack)
+  }
+
+  /** Told in the middle of a call: a handler that throws must not change what becomes of it. */
+  #hand(handler: 'ackHandler' | 'nodesHandler', what: TimAck | TimNodes): void {
+    try {
+      this[handler]?.(JSON.stringify(what))
+    } catch (error) {
+      rethrowLater(error)
+    }
   }
 }
 
