@@ -77,7 +77,7 @@ const MAX_PAGE = 1_024
 export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS): HandshakeAuth {
   const read = fieldsOf(value, 'auth')
   const appId = read('appId')
-  if (typeof appId !== 'string' || appId === '') throw new RollcallError('INVALID_APP_ID', 'auth.appId is a string')
+  if (typeof appId !== 'string' || appId === '') throw new RollcallError('INVALID_APP_ID', 'auth.appId is a string that is not empty')
   const userId = checkUserId(read('userId'), limits)
   const token = read('token')
   const presenceTimeout = read('presenceTimeout')

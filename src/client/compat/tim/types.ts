@@ -28,7 +28,7 @@ export interface TimAck {
   /** What was called: {@link TIM_TYPES}. */
   readonly timType: number
   readonly error?: { readonly code: number; readonly info: string }
-  /** The account that it is about, where a call was about several. */
+  /** The account that a presence could not be told to. */
   readonly n?: string
 }
 
