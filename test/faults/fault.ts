@@ -1,3 +1,4 @@
+import type { Limits } from '../../src/protocol/limits.js'
 import { elapse, eventually } from '../support/wait.js'
 import type { SetupName } from './setups.js'
 import type { Part, Place, World } from './world.js'
@@ -27,8 +28,10 @@ export interface Fault {
   readonly rollsBack?: true
   /** Why it is known to break something (`docs/reliability.md`): it is run only when it is named. */
   readonly open?: string
+  /** What is lost is of presence alone: what users tell each other, and their friends, are where they were. */
+  readonly spares?: 'users'
   /** On top of the nodes' settings. */
-  readonly env?: Readonly<Record<string, string>>
+  readonly limits?: Partial<Limits>
   /** The nodes' wall clocks can be set (`wall-clock.ts`), and begin so, in seconds ahead. */
   readonly clocks?: readonly number[]
   /** What there is once only, and this fault turns to its own ends: no other fault that does is paired with it. */

@@ -29,10 +29,11 @@ export function pairOf(first: Fault, second: Fault): Fault {
     what: `${first.what}; meanwhile: ${second.what}`,
     lastsMs,
     on: SETUPS.filter((setup) => [first, second].every(({ on = SETUPS }) => on.includes(setup))),
-    env: { ...first.env, ...second.env },
+    limits: { ...first.limits, ...second.limits },
     // What one holds up the other may hold up once more.
     lagMs: 2 * LAG_MS,
     ...((first.loses ?? second.loses) === true && { loses: true }),
+    ...([first, second].every(({ loses, spares }) => loses !== true || spares !== undefined) && { spares: 'users' }),
     ...((first.rollsBack ?? second.rollsBack) === true && { rollsBack: true }),
     ...(open !== undefined && { open }),
     ...(clocks !== undefined && { clocks }),

@@ -62,6 +62,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
       what: `a \`${kind}\` key of something alive is deleted, three times`,
       lastsMs: 600,
       loses: true,
+      spares: 'users',
       apply: (world) =>
         repeatedly(world, 3, [200, 900], async () => {
           const { redis, random } = world

@@ -1,11 +1,13 @@
-import { check, checkDelays, print } from '../model/checker.js'
+import { check, checkDelays, checkTalk, print } from '../model/checker.js'
 import type { Breach } from '../model/evidence.js'
 import { Random } from '../model/random.js'
+import type { TalkRules } from '../model/talk.js'
 import { Scope } from '../support/scope.js'
-import { elapse } from '../support/wait.js'
+import { elapse, eventually } from '../support/wait.js'
 import type { Fault } from './fault.js'
 import { FAILOVER_MS, type SetupName } from './setups.js'
-import { World } from './world.js'
+import { Talk } from './talk.js'
+import { TALK_LIMITS, World } from './world.js'
 
 /**
  * Within this after the end of a fault everybody has to agree, in milliseconds: the time limit of a command (2 s) and the
@@ -22,6 +24,8 @@ export const BOUND_MS: Readonly<Record<SetupName, number>> = {
 /** News may be under way as long as a fault holds it up. */
 export const LAG_MS = 5_000
 const BEFORE_MS = 1_000
+/** What waited for a user comes within this after a login. */
+const FETCH_MS = 5_000
 /** A client acts about every so often, all of them together. */
 const ACT_MS = 40
 
@@ -44,7 +48,8 @@ export async function runFault(fault: Fault, seed: number, setup: SetupName = 's
   try {
     const random = new Random(seed)
     const world = await World.open(scope, random, setup, fault)
-    outcome = await inWorld(world, fault, seed)
+    const talk = await Talk.open(world, new Random(seed + 1))
+    outcome = await inWorld(world, talk, fault, seed)
   } finally {
     // A process that the fault killed has nothing to say any more.
     await scope.close().catch((error: unknown) => {
@@ -54,11 +59,12 @@ export async function runFault(fault: Fault, seed: number, setup: SetupName = 's
   return outcome
 }
 
-async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcome> {
+async function inWorld(world: World, talk: Talk, fault: Fault, seed: number): Promise<Outcome> {
   const setup = world.redis.name
   const boundMs = BOUND_MS[setup]
   const load = new Load(world)
   load.start()
+  talk.start()
   try {
     await elapse(BEFORE_MS)
     // Somebody is lost for good: it must be gone in the end, and not before its time.
@@ -69,11 +75,12 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
     load.end()
   }
   const endedAt = Date.now()
-  await load.over()
+  await Promise.all([load.over(), talk.over()])
 
   let trouble: Error | undefined
   let breaches: readonly Breach[] = []
   let events = 0
+  let talkRules: TalkRules | undefined
   for (;;) {
     const left = boundMs - (Date.now() - endedAt)
     try {
@@ -83,10 +90,12 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
       const [loses, rolledBack] = [fault.loses === true || strayed, fault.rollsBack === true || strayed]
       const rules = { lagMs: (fault.lagMs ?? LAG_MS) + FAILOVER_MS[setup], complete: fault.name === 'nothing' && !strayed, rolledBack, ...(loses && { unjudged: world.twins }) }
       const verdict = check(await world.evidence(), rules)
-      const clients = [...world.crowd.filter(({ dead }) => !dead).map(({ actor }) => actor), ...world.plain].flatMap((actor) => actor.breaches)
+      const clients = [...world.crowd.filter(({ dead }) => !dead).map(({ actor }) => actor), ...world.plain, ...talk.visitors].flatMap((actor) => actor.breaches)
       // A session that was away while Redis lost it begins anew; others see its member stay, and that is checked above.
-      breaches = [...verdict.breaches, ...checkDelays(world.delays, rules.lagMs), ...world.breaches, ...clients.filter(({ invariant }) => !loses || invariant !== 'I2')]
-      events = verdict.events
+      talkRules = talkRulesOf(fault, setup, strayed, endedAt)
+      const talked = checkTalk(talk.evidence(), talkRules)
+      breaches = [...verdict.breaches, ...talked.breaches, ...talk.breaches, ...checkDelays(world.delays, rules.lagMs), ...world.breaches, ...clients.filter(({ invariant }) => !loses || invariant !== 'I2')]
+      events = verdict.events + talked.events
       trouble = undefined
       if (breaches.length === 0) break
     } catch (error) {
@@ -95,10 +104,32 @@ async function inWorld(world: World, fault: Fault, seed: number): Promise<Outcom
     if (Date.now() - endedAt > boundMs) break
     await elapse(100)
   }
+  const recoveryMs = Date.now() - endedAt
+  if (trouble === undefined && breaches.length === 0 && talkRules !== undefined) breaches = await fetchWaiting(talk, talkRules)
   if (trouble !== undefined) breaches = [...breaches, { invariant: 'I1', where: 'everywhere', what: `no agreement within ${boundMs} ms: ${trouble.message}` }]
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_PUBLISHED !== undefined) console.error(world.ears.published.map((row) => JSON.stringify(row)).join('\n'))
   if (breaches.length > 0 && process.env.ROLLCALL_FAULTS_LOG !== undefined) for (const { node } of world.places) console.error(node.process.output)
-  return { setup, fault: fault.name, seed, events, recoveryMs: Date.now() - endedAt, breaches, notes: [...world.notes, ...((await world.redis.strayed()) ? ['a replica took over that no fault meant to'] : []), ...summary(world.delays)] }
+  return { setup, fault: fault.name, seed, events, recoveryMs, breaches, notes: [...world.notes, ...((await world.redis.strayed()) ? ['a replica took over that no fault meant to'] : []), ...summary(world.delays)] }
+}
+
+/** What waits for users who are away is there: somebody logs in for them. This is left for the end, for in no channel anybody would expect them. */
+async function fetchWaiting(talk: Talk, rules: TalkRules): Promise<readonly Breach[]> {
+  await talk.fetch()
+  let breaches: readonly Breach[] = []
+  const isThere = (): boolean => {
+    breaches = checkTalk(talk.evidence(), rules).breaches
+    return breaches.length === 0
+  }
+  await eventually('what waited has come', isThere, { withinMs: FETCH_MS }).catch(() => undefined)
+  return breaches
+}
+
+function talkRulesOf({ loses, spares, rollsBack }: Fault, setup: SetupName, strayed: boolean, endedAt: number): TalkRules {
+  const friendsLost = loses === true && spares === undefined && rollsBack !== true
+  const lost = friendsLost || rollsBack === true
+  // A master that was replaced may take something for a moment when it goes on.
+  const lostUntil = strayed ? Infinity : lost ? endedAt + FAILOVER_MS[setup] : -Infinity
+  return { lostUntil, friendsLost, receiptMs: TALK_LIMITS.invitationReceiptMs, answerMs: TALK_LIMITS.invitationAnswerMs }
 }
 
 function summary(delays: World['delays']): readonly string[] {

@@ -21,7 +21,7 @@ export const SLOW_READER: Fault = {
   name: 'slow-reader',
   what: 'a client of a busy channel reads nothing until its backlog is full, and then goes on reading',
   lastsMs: 2_000,
-  env: { ROLLCALL_LIMITS: JSON.stringify({ backlogBytes: BACKLOG_BYTES }) },
+  limits: { backlogBytes: BACKLOG_BYTES },
   apply: async (world) => {
     const place = world.random.pick(world.alive())
     const others = world.alive()

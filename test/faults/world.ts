@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
+import type { Limits } from '../../src/protocol/limits.js'
 import { Actor } from '../model/actor.js'
 import { collect } from '../model/collect.js'
 import { Ears } from '../model/ears.js'
@@ -9,7 +10,7 @@ import { PlainActor } from '../model/plain-actor.js'
 import { PresenceModel } from '../model/presence-model.js'
 import type { Random } from '../model/random.js'
 import type { Scope } from '../support/scope.js'
-import { spawnNode, type Env, type SpawnedNode } from '../support/spawned.js'
+import { spawnNode, type SpawnedNode } from '../support/spawned.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { elapse } from '../support/wait.js'
 import type { Fault } from './fault.js'
@@ -22,6 +23,9 @@ export const LEASE_MS = 1_000
 export const DETECTION_MS = 1_500
 /** Half of the clients have the short grace, half the long one. */
 export const TIMEOUTS_MS = [4_000, 6_000] as const
+
+/** Short, so that what users tell each other comes to its end within a run. Milliseconds. */
+export const TALK_LIMITS = { messageWaitMs: 1_500, invitationReceiptMs: 1_000, invitationAnswerMs: 1_000 } as const satisfies Partial<Limits>
 
 /** Of a node, what one fault at a time may have for itself: its process, or its network to Redis. */
 export type Part = 'process' | 'network'
@@ -66,12 +70,12 @@ export class World {
     readonly random: Random,
     readonly redis: RedisSetup,
     readonly channels: readonly string[],
-    private readonly env: Env,
+    private readonly limits: Partial<Limits>,
   ) {}
 
-  static async open(scope: Scope, random: Random, setup: SetupName, { env = {}, clocks }: Pick<Fault, 'env' | 'clocks'> = {}): Promise<World> {
+  static async open(scope: Scope, random: Random, setup: SetupName, { limits = {}, clocks }: Pick<Fault, 'limits' | 'clocks'> = {}): Promise<World> {
     const redis = await RedisSetup.start(scope, setup)
-    const world = new World(scope, random, redis, ['x', 'y', 'z'], env)
+    const world = new World(scope, random, redis, ['x', 'y', 'z'], limits)
     world.ears = await Ears.open(scope, redis.servers.map(({ port }) => port), world.channels)
     await Promise.all(Array.from({ length: 3 }, (_, index) => world.#place(clocks?.[index])))
     await world.#gather()
@@ -168,7 +172,7 @@ export class World {
       // What is put back for somebody who is away gets the node's grace, not its own: nobody's is longer here.
       ROLLCALL_PRESENCE_TIMEOUT_MS: String(TIMEOUTS_MS[1]),
       ROLLCALL_LOG_LEVEL: process.env.ROLLCALL_FAULTS_LOG ?? 'warn',
-      ...this.env,
+      ROLLCALL_LIMITS: JSON.stringify({ ...TALK_LIMITS, ...this.limits }),
     }
     return spawnNode(this.scope, env, port)
   }

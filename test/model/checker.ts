@@ -1,10 +1,14 @@
 import type { Call } from '../support/redis-monitor.js'
 import type { Content } from '../support/redis.js'
+import { checkInvitations } from './check-invitations.js'
 import { checkLog, type LogRules } from './check-log.js'
+import { checkMessages } from './check-messages.js'
 import { checkSpans } from './check-spans.js'
+import { checkStatuses } from './check-statuses.js'
 import { checkTimes } from './check-times.js'
 import { checkPublished, checkWorld } from './check-world.js'
 import type { Breach, Evidence } from './evidence.js'
+import type { TalkEvidence, TalkRules } from './talk.js'
 
 export interface Verdict {
   readonly breaches: readonly Breach[]
@@ -19,6 +23,15 @@ export function check(evidence: Evidence, rules: LogRules): Verdict {
   return {
     breaches: [...logs.flatMap(([, { breaches }]) => breaches), ...checkWorld(evidence, views, rules.unjudged), ...checkPublished(evidence.published), ...checkSpans(evidence), ...checkTimes(evidence)],
     events: logs.reduce((sum, [, { events }]) => sum + events, 0) + evidence.published.reduce((sum, { changes }) => sum + changes.length, 0),
+  }
+}
+
+/** Holds what users were told by each other against what they said. No breach means: M1 to M5, R1, R2, V1 and V2 held, as far as this evidence goes. */
+export function checkTalk(evidence: TalkEvidence, rules: TalkRules): Verdict {
+  const told = evidence.hearers.map(({ messages, statuses, invitations }) => messages.length + statuses.length + invitations.length)
+  return {
+    breaches: [...checkMessages(evidence, rules), ...checkStatuses(evidence, rules), ...checkInvitations(evidence, rules)],
+    events: told.reduce((sum, count) => sum + count, 0),
   }
 }
 

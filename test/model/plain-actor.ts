@@ -57,6 +57,10 @@ export class PlainActor {
     return this.#session
   }
 
+  get isMember(): boolean {
+    return this.options.as === 'member'
+  }
+
   get online(): boolean {
     return this.client.socket.connected && this.#placed
   }
