@@ -160,7 +160,7 @@ export function createNode(options: NodeOptions = {}): Node {
   })
   metrics.onCollect(() => {
     metrics.sessions.set(presence.sessionCount)
-    metrics.memberships.set(presence.memberships.reduce((sum, { size }) => sum + size, 0))
+    metrics.memberships.set(presence.members.memberships.reduce((sum, { size }) => sum + size, 0))
     metrics.feeds.set(feeds.size)
     metrics.inService.set(presence.inService() ? 1 : 0)
   })

@@ -62,7 +62,7 @@ export class Auditor {
     if (this.#todo.length === 0) this.#nextPartition()
     const partition = this.#partition
     const channels = this.#todo.splice(0, SLICE).map(parseChannelId)
-    const members = channels.map((channel) => [...(this.presence.memberships[partition]?.in(channel) ?? [])].filter(vouched))
+    const members = channels.map((channel) => [...(this.presence.members.memberships[partition]?.in(channel) ?? [])].filter(vouched))
     const owners = new Set(members.flat().flatMap(({ channel, owner }) => (channel.type === 'USER' ? [] : [owner])))
     const users = this.#renewing ? [...owners] : some([...owners], USERS)
     const { life, rows, unlisted } = await this.presence.store.audit(partition, { channels, app: this.presence.app, users, renew: this.#renewing })
@@ -78,12 +78,12 @@ export class Auditor {
 
   #report(channel: Channel): void {
     this.log.warn({ channel: channelId(channel) }, 'a channel lost data; its members are asserted')
-    this.presence.reportDamaged(channel)
+    this.presence.members.reportDamaged(channel)
   }
 
   #nextPartition(): void {
     this.#partition = (this.#partition + 1) % this.presence.lanes.length
-    const ids = new Set<string>(this.presence.memberships[this.#partition]?.channelIds())
+    const ids = new Set<string>(this.presence.members.memberships[this.#partition]?.channelIds())
     for (const feed of this.feeds.of(this.#partition)) ids.add(channelId(feed.channel))
     this.#todo = [...ids]
     const now = performance.now()

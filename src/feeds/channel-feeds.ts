@@ -36,7 +36,7 @@ export class ChannelFeeds implements Feeds {
         if (results.some(({ status }) => status === 'conflict')) throw new Error('somebody left while members were being put back')
         return results.at(-1)?.channelLife ?? ''
       },
-      onDamaged: (channel) => presence.reportDamaged(channel),
+      onDamaged: (channel) => presence.members.reportDamaged(channel),
       onBatch: (feed, batch, effects) => {
         for (const effect of effects) metrics.changes.inc({ kind: effect.kind })
         this.#listener?.onBatch(feed, batch, effects)

@@ -40,6 +40,18 @@ export class LocalSession implements Session {
   readonly wants = (): boolean => !this.over && !this.abandoned
 }
 
+/** The session as this node has it, or null when it is over. */
+export function living(session: Session): LocalSession | null {
+  return session instanceof LocalSession && !session.over ? session : null
+}
+
+/** NOT_LOGIN when it is over. */
+export function alive(session: Session): LocalSession {
+  const local = living(session)
+  if (local === null) throw new RollcallError('NOT_LOGIN', 'the session is over')
+  return local
+}
+
 const NONE: readonly Channel[] = []
 
 function isSame({ type, name }: Channel): (other: Channel) => boolean {

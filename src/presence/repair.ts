@@ -21,10 +21,10 @@ interface Context {
  * lane's queue is held meanwhile. Sessions come first: one that moved or ended elsewhere asserts nothing any more.
  */
 export async function reconcilePartition(presence: NodePresence, partition: number, context: Context): Promise<void> {
-  const memberships = presence.memberships[partition]
+  const memberships = presence.members.memberships[partition]
   if (memberships === undefined) return
   const listed = await presence.store.owned(partition, presence.nodeId)
-  const damaged = new Set(presence.damaged[partition])
+  const damaged = new Set(presence.members.damaged[partition])
   const circumstances: Circumstances = {
     node: presence.nodeId,
     lossy: context.reasons.has('life') || !listed.intact,
@@ -45,7 +45,7 @@ export async function reconcilePartition(presence: NodePresence, partition: numb
   const unknown = listed.memberships.filter((membership) => memberships.get(membership) === undefined)
   const theirs = await readEntries(presence, partition, unknown)
   if (unknown.length > 0) await context.commit(unknown.map((membership, i) => withdraw(membership, theirs[i] ?? null)))
-  for (const id of damaged) presence.damaged[partition]?.delete(id)
+  for (const id of damaged) presence.members.damaged[partition]?.delete(id)
 }
 
 /** By the USER channels, wherever they are: is each session with something in this partition still this node's? */
@@ -128,7 +128,7 @@ async function carryOut(
 function settle(presence: NodePresence, membership: LocalMembership, op: Op, result: OpResult): void {
   if (op.kind === 'suspend' || op.kind === 'leave') forget(presence, membership)
   // One of the channel's two keys is gone: it is asserted by another reconcile.
-  else if (result.status === 'lost') presence.reportDamaged(membership.channel)
+  else if (result.status === 'lost') presence.members.reportDamaged(membership.channel)
   else if (result.status === 'ok' || result.status === 'same') confirm(membership, result)
   else over(presence, membership, result.status === 'stale' ? 'superseded' : 'ended')
 }
@@ -141,7 +141,7 @@ function over(presence: NodePresence, membership: LocalMembership, reason: 'supe
 }
 
 function forget(presence: NodePresence, membership: LocalMembership): void {
-  presence.memberships[presence.store.partitionOf(membership.channel)]?.delete(membership)
+  presence.members.memberships[presence.store.partitionOf(membership.channel)]?.delete(membership)
 }
 
 function keyOf(membership: { readonly channel: Channel; readonly userId: string; readonly session: string }): string {
