@@ -144,7 +144,7 @@ export function createNode(options: NodeOptions = {}): Node {
     renderMetrics: options.shareMetrics?.(() => metrics.json()),
   })
   const server = httpServer(options.server, app)
-  const gateway = createGateway({ server, config, auth, presence, metadata, messages, roster, broadcasts, invitations, feeds, peers, mail, metrics, log })
+  const gateway = createGateway({ server, config, auth, presence, metadata, messages, roster, broadcasts, invitations, feeds, peers, mail, office: store, metrics, log })
   const takeovers = new Takeovers({
     io: gateway.io,
     nodeId,

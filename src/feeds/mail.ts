@@ -1,10 +1,12 @@
-import type { Post, PostKind, PostOffice } from '../presence/post.js'
+import type { Post, PostGap, PostKind, PostOffice } from '../presence/post.js'
 import { userChannel } from '../presence/types.js'
 
 /** Told of post in the order of the store. Calls are synchronous and must not throw. */
 export type PostListener = (post: Post) => void
 /** Told when post may have been missed, and for whom: before it is told of what was posted later. */
 export type MissedListener = (concerns: (userId: string) => boolean) => void
+/** Told which items were missed, where that is known. */
+export type GapListener = (partition: number, gap: PostGap) => void
 
 /**
  * The node's ear for what is addressed to users: one subscription a partition, whoever is logged in here. What is missed is lost here; that
@@ -14,6 +16,7 @@ export type MissedListener = (concerns: (userId: string) => boolean) => void
 export class Mail {
   readonly #listeners = new Map<string, PostListener>()
   readonly #missed: MissedListener[] = []
+  #onGap: GapListener = () => undefined
   readonly #lines: readonly Line[]
   #unsubscribe: (() => void)[] = []
 
@@ -35,6 +38,10 @@ export class Mail {
     this.#missed.push(listener)
   }
 
+  onGap(listener: GapListener): void {
+    this.#onGap = listener
+  }
+
   /** Resolves when nothing that is posted from now on is missed unnoticed. */
   async start(): Promise<void> {
     this.#unsubscribe = await Promise.all(this.#lines.map((line, partition) => this.office.subscribePost(partition, (post) => this.#receive(post, line, partition))))
@@ -42,7 +49,8 @@ export class Mail {
 
   /** A heartbeat names the number of a partition's last post. */
   beat(partition: number, number: number): void {
-    if (this.#lines[partition]?.beat(number) === false) this.#gap(partition)
+    const gap = this.#lines[partition]?.beat(number) ?? null
+    if (gap !== null) this.#missedSome(partition, gap)
   }
 
   /** A partition's data began another life: its numbers may too. */
@@ -58,14 +66,16 @@ export class Mail {
   }
 
   #receive(post: Post, line: Line, partition: number): void {
-    if (!line.hear(post.number)) this.#gap(partition)
+    const gap = line.hear(post.number)
+    if (gap !== null) this.#missedSome(partition, gap)
     // Several apps may share a Redis.
     if (post.app === this.app) this.#listeners.get(post.kind)?.(post)
   }
 
-  #gap(partition: number): void {
+  #missedSome(partition: number, gap: PostGap): void {
     this.metrics.gaps.inc()
     this.#missedIn(partition)
+    this.#onGap(partition, gap)
   }
 
   #missedIn(partition: number): void {
@@ -77,24 +87,25 @@ export class Mail {
   }
 }
 
-/** How far a partition's post has been heard. Both methods answer whether nothing was missed. */
+/** How far a partition's post has been heard. Both methods answer what was missed: numbers that fall say that some was, and not what. */
 class Line {
   #heard: number | null = null
   /** What the last heartbeat named: it may have been on its way then, and has come by the next one. */
   #named = 0
 
-  hear(number: number): boolean {
-    const inOrder = this.#heard === null || number === this.#heard + 1
+  hear(number: number): PostGap | null {
+    const after = this.#heard ?? number - 1
     this.#heard = number
-    return inOrder
+    return number === after + 1 ? null : { after, upTo: number - 1 }
   }
 
-  beat(number: number): boolean {
-    this.#heard ??= number
-    const lacks = this.#named > this.#heard
-    if (lacks) this.#heard = this.#named
+  beat(number: number): PostGap | null {
+    const after = (this.#heard ??= number)
+    const upTo = this.#named
     this.#named = number
-    return !lacks
+    if (upTo <= after) return null
+    this.#heard = upTo
+    return { after, upTo }
   }
 
   forget(): void {

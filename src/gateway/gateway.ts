@@ -10,6 +10,7 @@ import { Fanout } from './fanout.js'
 import { createHandlers } from './handlers/index.js'
 import { installLogin } from './login.js'
 import { Mailroom } from './mailroom.js'
+import { MissedFarewells } from './missed-farewells.js'
 import { Notices } from './notices.js'
 import { PeerFanout } from './peer-fanout.js'
 import { createDirectOutlet, createOutlet } from './outlet.js'
@@ -58,6 +59,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     metrics,
   })
   deps.mail.on('status', notices.status)
+  const farewells = new MissedFarewells({ office: deps.office, presence, tell: notices.status, log })
+  deps.mail.onGap((partition, gap) => void farewells.catchUp(partition, gap))
   deps.mail.on('roster', notices.roster)
   const mailroom = new Mailroom({ users, messages, backlogBytes: limits.backlogBytes, metrics, log })
   users.onWelcome((connection, waiting) => mailroom.welcome(connection, waiting))
@@ -113,6 +116,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       peers.close()
       calls.close()
       mailroom.close()
+      farewells.close()
       cutUpgrades()
       await io.of('/').adapter.close()
     },

@@ -5,6 +5,7 @@ import type { Config } from '../config.js'
 import type { Peers } from '../feeds/peer-statuses.js'
 import type { Feeds } from '../feeds/types.js'
 import type { Mail } from '../feeds/mail.js'
+import type { PostOffice } from '../presence/post.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics/index.js'
 import type { Broadcasts } from '../presence/broadcasts.js'
@@ -43,7 +44,8 @@ export interface GatewayDeps {
   readonly invitations: Invitations
   readonly feeds: Feeds
   readonly peers: Peers
-  readonly mail: Pick<Mail, 'on' | 'onMissed'>
+  readonly mail: Pick<Mail, 'on' | 'onMissed' | 'onGap'>
+  readonly office: Pick<PostOffice, 'farewells'>
   readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'peers' | 'peerSubscriptions' | 'peerChanges' | 'notices' | 'noticesDropped' | 'messagesDelivered' | 'onCollect'>
   readonly log: Logger
   /**

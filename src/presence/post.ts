@@ -25,11 +25,22 @@ export interface Post {
   readonly fields: readonly string[]
 }
 
+/** Items of a partition that somebody has missed: by number, behind one and up to another one. */
+export interface PostGap {
+  readonly after: number
+  readonly upTo: number
+}
+
 /** Post as it comes out of the store. It is published by the same atomic step that decides or writes what it tells, in the store's order. */
 export interface PostOffice extends Pick<PresenceStore, 'partitionOf'> {
   readonly partitions: number
   /** All post for users of a partition, from the moment the promise resolves, until the returned function is called. One listener a partition. */
   subscribePost(partition: number, listener: (post: Post) => void): Promise<() => void>
+  /**
+   * Of those that were missed, the ones that told friends that somebody is gone, in order. The last few hundred of a partition are kept, for
+   * some minutes. Rejects as the store does.
+   */
+  farewells(partition: number, gap: PostGap): Promise<readonly Post[]>
   /** Called when a subscriber connection was made anew: what was published meanwhile is lost. */
   onSubscriberReset(listener: () => void): void
 }

@@ -18,6 +18,8 @@ export class Keys {
   readonly post: string
   /** What is to be done at a time of the partition's clock that no membership stands for: invitations that end, farewells to be told. */
   readonly timers: string
+  /** The last of the post that told friends that somebody is gone, for nodes that have missed it. */
+  readonly farewells: string
   /** Of the outbox: which node serves a receiver, how far it was served, and what could not be delivered. */
   readonly claims: string
   readonly cursors: string
@@ -34,6 +36,7 @@ export class Keys {
     this.status = `${this.#prefix}status`
     this.post = `${this.#prefix}post`
     this.timers = `${this.#prefix}timers`
+    this.farewells = `${this.#prefix}farewells`
     this.claims = `${this.#prefix}claims`
     this.cursors = `${this.#prefix}cursors`
     this.givenUp = `${this.#prefix}given-up`

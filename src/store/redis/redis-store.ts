@@ -1,6 +1,6 @@
 import { ReplyError, type ChainableCommander } from 'ioredis'
 import type { Logger } from '../../log.js'
-import type { Post, PostOffice } from '../../presence/post.js'
+import type { Post, PostGap, PostOffice } from '../../presence/post.js'
 import type { StatusEvent, StatusReading } from '../../presence/status.js'
 import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
 import {
@@ -391,6 +391,10 @@ export class RedisStore implements PresenceStore, PostOffice {
 
   async subscribePost(partition: number, listener: (post: Post) => void): Promise<() => void> {
     return this.#call(this.subscriber.subscribe(this.#of(partition).post, decodePost, listener))
+  }
+
+  async farewells(partition: number, { after, upTo }: PostGap): Promise<readonly Post[]> {
+    return (await this.#call(this.redis.zrangebyscore(this.#of(partition).farewells, `(${after}`, upTo))).map(decodePost)
   }
 
   probed(): readonly number[] {

@@ -109,7 +109,7 @@ export class RedisRoster implements RosterStore, StatusReach {
       [keys.sessions(channelId(userChannel(app, userId))), keys.roster(app, userId), keys.seen(app, userId), keys.asked(app, userId)].slice(0, KEYS_OF[to]),
     )
     const { from, id, offline, fields } = telling
-    const [, ...unreached] = await this.#run(scripts.reach, [keys.clock, keys.post, ...named], [to, app, from, id, offline ? '1' : '', fields, ...userIds])
+    const [, ...unreached] = await this.#run(scripts.reach, [keys.clock, keys.post, keys.farewells, ...named], [to, app, from, id, offline ? '1' : '', fields, ...userIds])
     return decodeUnreached(unreached, userIds)
   }
 
