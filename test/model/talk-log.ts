@@ -25,7 +25,9 @@ export class TalkLog implements Hearer {
     const log = new TalkLog(name, client.userId, false)
     if (client.linkState === 'CONNECTED') log.connectedSince = Date.now()
     client.on('linkState', ({ currentState, operation, isResumed }) => {
-      if (currentState === 'CONNECTED') log.#connected(operation !== 'LOGIN' && isResumed)
+      // The first events of a session may come before it is said that it has begun.
+      if (currentState === 'CONNECTING' && operation === 'LOGIN') log.#begin()
+      if (currentState === 'CONNECTED') log.#connected(operation === 'LOGIN' || isResumed)
       else log.#lost()
     })
     client.on('message', (message) => log.#message(message))
@@ -53,14 +55,19 @@ export class TalkLog implements Hearer {
     this.#isLeaving = true
   }
 
-  #connected(isResumed: boolean): void {
-    const at = Date.now()
+  #begin(): void {
     this.#isLeaving = false
+    this.session += 1
+    this.sessionSince = Infinity
+  }
+
+  /** @param goesOn it is the session that it was, or that was said to begin */
+  #connected(goesOn: boolean): void {
+    if (!goesOn) this.#begin()
+    const at = Date.now()
     this.connection += 1
     this.connectedSince = at
-    if (isResumed) return
-    this.session += 1
-    this.sessionSince = at
+    this.sessionSince = Math.min(this.sessionSince, at)
   }
 
   #lost(): void {
