@@ -73,6 +73,7 @@ async function inWorld(world: World, talk: Talk, fault: Fault, seed: number): Pr
   } finally {
     await fault.undo?.(world)
     load.end()
+    talk.end()
   }
   const endedAt = Date.now()
   await Promise.all([load.over(), talk.over()])

@@ -11,7 +11,7 @@ import { DETECTION_MS, TIMEOUTS_MS, type World } from './world.js'
 
 /** Somebody says something about every so often, all of them together. */
 const TALK_MS = 80
-/** They go on for so long when the fault is over; nobody is left ringing then. */
+/** They go on for so long when the fault is over. */
 const TAIL_MS = 400
 /** When the one who leaves early does so, counted from the beginning. */
 const LEAVES_MS = [800, 2_500] as const
@@ -38,7 +38,7 @@ export class Talk {
   readonly #comings = new Set<Promise<void>>()
   #loop: Promise<void> = Promise.resolve()
   #turns: Promise<void> = Promise.resolve()
-  #isOver = false
+  #endsAt = Infinity
 
   /** @param random of its own: what the crowd does in its channels stays what it is for a seed */
   private constructor(
@@ -69,10 +69,13 @@ export class Talk {
     })
   }
 
-  /** They go on for a while, and stop. Resolves when everything has been answered, or refused. */
+  /** They go on for a while, and stop. */
+  end(): void {
+    this.#endsAt = Date.now() + TAIL_MS
+  }
+
+  /** Resolves, after its end, when everything has been answered, or refused. */
   async over(): Promise<void> {
-    await elapse(TAIL_MS)
-    this.#isOver = true
     await this.#loop
     const [stays, , strays] = this.#visitors
     await Promise.all([this.#leave(stays), ...this.#comings])
@@ -141,7 +144,7 @@ export class Talk {
   }
 
   async #run(): Promise<void> {
-    while (!this.#isOver) {
+    while (Date.now() < this.#endsAt) {
       this.#act()
       await elapse(this.random.between(0, 2 * TALK_MS))
     }

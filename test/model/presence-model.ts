@@ -211,7 +211,7 @@ export class PresenceModel {
         // A leave that was asked for earlier may have been carried out only now: its client had no connection.
         const asked = place.claims.filter(({ endAsked, endAcked }) => endAsked <= until && endAcked >= from).length
         // A time-out is an end that nobody asked for.
-        const expiries = place.claims.flatMap(({ session }) => this.#expiries(session)).filter((at) => at <= until)
+        const expiries = place.claims.flatMap(({ session }) => expiriesOf(this.#life(session))).filter((at) => at <= until)
         const ends = murky ? Infinity : asked + expiries.filter((at) => at >= from).length
         const timeouts = murky ? Infinity : expiries.filter((at) => at >= from - SWEPT_LATE_MS).length
         windows.push({ from, until, ends, timeouts, definite: from > -Infinity && !murky && emptied(place.claims, from, until) })
@@ -238,11 +238,6 @@ export class PresenceModel {
 
   #livesOf(user: string): readonly SessionLife[] {
     return [...this.#sessions.values()].filter((life) => life.user === user)
-  }
-
-  /** When a session was away for as long as its grace lasts. */
-  #expiries(session: string): readonly At[] {
-    return expiriesOf(this.#life(session))
   }
 
   #life(session: string): SessionLife {
@@ -284,6 +279,7 @@ function spansOf({ down, timeoutMs }: SessionLife, begun: At, ended: At): readon
   return spans.filter((span) => span.until > span.from)
 }
 
+/** When a session was away for as long as its grace lasts. */
 function expiriesOf({ down, timeoutMs }: SessionLife): readonly At[] {
   return down.flatMap((gap) => (gap.from + timeoutMs < gap.until ? [gap.from + timeoutMs] : []))
 }
