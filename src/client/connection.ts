@@ -13,6 +13,16 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
+/** The reason of an attempt that is given up because its session is over. */
+export class LoggedOut extends RollcallError {
+  constructor(reason: string) {
+    super('PRESENCE_REQUEST_CANCELLED', reason)
+  }
+}
+
+/** How long the node of such an attempt has to say whether it has let the session in, in milliseconds. */
+const LEAVE_MS = 2_000
+
 export interface ConnectionHandlers {
   presence(events: readonly PresenceEvent[], span?: PacketSpan): void
   peers(changes: readonly PeerChange[], connection: Connection): void
@@ -90,7 +100,12 @@ export class Connection {
         closeQuietly(socket)
         reject(error)
       }
-      const abort = () => fail(signal.reason as Error)
+      const abort = () => {
+        if (!(signal.reason instanceof LoggedOut)) return fail(signal.reason as Error)
+        settle()
+        logOut(socket)
+        reject(signal.reason)
+      }
       const timer = setTimeout(() => fail(unreachable(address, `no answer within ${timeoutMs} ms`)), timeoutMs)
       signal.addEventListener('abort', abort, { once: true })
       if (signal.aborted) return abort()
@@ -179,8 +194,25 @@ export class Connection {
 
 /** Ends the transport without the packet that means logout. */
 function closeQuietly(socket: Socket): void {
-  const { engine } = socket.io as { engine?: { close(): unknown } }
-  engine?.close()
+  engineOf(socket)?.close()
+}
+
+/** A node that has been asked for a login may be about to let it in: it is told of the logout as soon as it has, or the session would wait for its timeout. */
+function logOut(socket: Socket): void {
+  if (engineOf(socket)?.readyState !== 'open') return closeQuietly(socket)
+  const leave = () => {
+    clearTimeout(timer)
+    socket.off()
+    if (socket.connected) socket.disconnect()
+    else closeQuietly(socket)
+  }
+  const timer = setTimeout(leave, LEAVE_MS)
+  if (socket.connected) leave()
+  else socket.on('connect', leave).on('connect_error', leave).on('disconnect', leave)
+}
+
+function engineOf(socket: Socket): { readonly readyState: string; close(): unknown } | undefined {
+  return (socket.io as { engine?: { readonly readyState: string; close(): unknown } }).engine
 }
 
 function isReply<T>(reply: unknown): reply is T {

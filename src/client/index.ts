@@ -2,7 +2,7 @@ export { RollcallClient, RollcallClient as RTM, type RenewTokenResult } from './
 export type { LoginOptions } from './credentials.js'
 export type { ClientEvents, LinkOperation, LinkState, LinkStateEvent, PeerMessage, PresenceMessage } from './events.js'
 export type { ChannelChange, ChannelStatus, LiveChannel } from './live-channel.js'
-export type { InvitationsApi, SendInvitationOptions } from './invitations-api.js'
+export type { AnswerInvitationOptions, InvitationsApi, SendInvitationOptions } from './invitations-api.js'
 export type { MessagesApi, SendMessageOptions, SendMessageResult } from './messages-api.js'
 export type { ClientOptions } from './options.js'
 export type { PeersApi, PeerStatuses } from './peers-api.js'

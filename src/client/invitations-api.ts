@@ -3,6 +3,7 @@ import { RollcallError } from '../protocol/errors.js'
 import { isOpen, parseAnswerInvitation, parseInvite, type Invitation, type InvitationRef } from '../protocol/invitations.js'
 import type { Limits } from '../protocol/limits.js'
 import { during } from './failures.js'
+import { REQUEST_MS, type RequestOptions } from './link.js'
 import { optionsOf } from './options.js'
 import type { ReplyOf, RequestOf } from './wire.js'
 
@@ -21,6 +22,11 @@ export interface SendInvitationOptions {
   readonly id?: string
 }
 
+export interface AnswerInvitationOptions {
+  /** How long the answer may take, in milliseconds: what has not been sent by then is not sent any more. @default 10,000 */
+  readonly withinMs?: number
+}
+
 /** What is asked on a connection that is not in use yet. */
 export type AskInvitations = (request: RequestOf<'getInvitations'>) => Promise<ReplyOf<'getInvitations'>>
 
@@ -31,6 +37,7 @@ export interface InvitationsLink {
     name: Name,
     payload: RequestOf<Name>,
     operation: string,
+    options?: RequestOptions,
   ): Promise<ReplyOf<Name>>
 }
 
@@ -99,13 +106,13 @@ export class InvitationsApi {
   }
 
   /** Says yes to one that this client's user was sent. INVITATION_UNKNOWN, INVITATION_ENDED (also when another session was first), INVITATION_TOO_LARGE. */
-  accept(id: string, response = ''): Promise<Invitation> {
-    return this.#answer('acceptInvitation', id, response)
+  accept(id: string, response = '', options: AnswerInvitationOptions = {}): Promise<Invitation> {
+    return this.#answer('acceptInvitation', id, response, options)
   }
 
   /** Says no. As {@link accept}. */
-  refuse(id: string, response = ''): Promise<Invitation> {
-    return this.#answer('refuseInvitation', id, response)
+  refuse(id: string, response = '', options: AnswerInvitationOptions = {}): Promise<Invitation> {
+    return this.#answer('refuseInvitation', id, response, options)
   }
 
   /** Takes back one that this client's user has sent. INVITATION_UNKNOWN, INVITATION_ENDED. */
@@ -148,10 +155,10 @@ export class InvitationsApi {
     clearTimeout(this.#guard)
   }
 
-  async #answer(operation: 'acceptInvitation' | 'refuseInvitation', id: string, response: string): Promise<Invitation> {
-    const request = during(operation, () => parseAnswerInvitation({ id, response }, this.#link.limits))
+  async #answer(operation: 'acceptInvitation' | 'refuseInvitation', id: string, response: string, options: AnswerInvitationOptions): Promise<Invitation> {
+    const { request, withinMs } = during(operation, () => ({ request: parseAnswerInvitation({ id, response }, this.#link.limits), withinMs: parseWithinMs(optionsOf(options).withinMs) }))
     const life = this.#life
-    return this.#learnt((await this.#link.request(operation, request, operation)).invitation, life)
+    return this.#learnt((await this.#link.request(operation, request, operation, { deadline: performance.now() + withinMs })).invitation, life)
   }
 
   /** What a reply says; by now more may be known. */
@@ -228,6 +235,12 @@ export class InvitationsApi {
     await this.#ask(late, (request) => this.#link.request('getInvitations', request, 'getInvitations')).catch(() => undefined)
     this.#watch(LATE_MS)
   }
+}
+
+function parseWithinMs(value: unknown): number {
+  if (value === undefined) return REQUEST_MS
+  if (typeof value !== 'number' || !(value > 0) || value > REQUEST_MS) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `withinMs is a number of milliseconds, up to ${REQUEST_MS}`)
+  return value
 }
 
 function keyOf({ callee, id }: Pick<Invitation, 'callee' | 'id'>): string {

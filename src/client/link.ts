@@ -7,7 +7,7 @@ import type { HandshakeAuth, RequestName } from '../protocol/requests.js'
 import type { RosterNotice } from '../protocol/roster.js'
 import type { StatusNotice } from '../protocol/statuses-told.js'
 import { backoffMs, pause } from './backoff.js'
-import { Connection, ConnectionLost, type ConnectionHandlers } from './connection.js'
+import { Connection, ConnectionLost, LoggedOut, type ConnectionHandlers } from './connection.js'
 import type { Credentials, LoginOptions } from './credentials.js'
 import type { LinkOperation, LinkState, LinkStateEvent } from './events.js'
 import type { CheckedOptions } from './options.js'
@@ -16,13 +16,19 @@ import type { ReplyOf, RequestOf } from './wire.js'
 
 /** Milliseconds. */
 const LOGIN_MS = 10_000
-const REQUEST_MS = 10_000
+/** How long a call waits for its reply, from its beginning on. */
+export const REQUEST_MS = 10_000
 /** What every address gets of an attempt's time, at least. */
 const LEAST_ATTEMPT_MS = 3_000
 /** How long leaving a connection on purpose waits for the requests that are under way on it. */
 const GRACE_MS = 1_000
 /** A node's default, until one has told its own. */
 const PRESENCE_TIMEOUT_MS = 30_000
+
+export interface RequestOptions {
+  readonly resend?: boolean
+  readonly deadline?: number
+}
 
 /** What is made of the link's life. Calls are synchronous but `resume`. */
 export interface LinkHooks {
@@ -125,18 +131,18 @@ export class Link {
 
   /**
    * Sends a request, once there is a connection. One that was under way when the connection was lost is sent again on the
-   * next, within its time-out; with `resend: false` (for what must not happen twice) it is not.
+   * next, within its time-out; with `resend: false` (for what must not happen twice) it is not. After `deadline`, by this
+   * machine's steady clock in milliseconds, it is not sent any more.
    *
    * NOT_LOGIN; PRESENCE_NOT_CONNECTED, or NOT_CONNECTED where it is not about presence; PRESENCE_OPERATION_TIMEOUT,
    * PRESENCE_REQUEST_CANCELLED: the outcome is unknown; PRESENCE_TOO_MANY_PENDING; and what the server answers.
    */
-  async request<Name extends RequestName>(name: Name, payload: RequestOf<Name>, operation: string, { resend = true } = {}): Promise<ReplyOf<Name>> {
-    const deadline = performance.now() + REQUEST_MS
+  async request<Name extends RequestName>(name: Name, payload: RequestOf<Name>, operation: string, { resend = true, deadline = performance.now() + REQUEST_MS }: RequestOptions = {}): Promise<ReplyOf<Name>> {
     let cancelled: RollcallError | undefined
     for (;;) {
       const refusal = this.#refusal(operation)
       if (refusal !== null) throw cancelled ?? refusal
-      const connection = this.#replacing ? null : this.#connection
+      const connection = this.#replacing || performance.now() >= deadline ? null : this.#connection
       if (connection === null) {
         if (this.#waiting.size >= this.limits.pendingRequests) throw new RollcallError('PRESENCE_TOO_MANY_PENDING', 'too many requests wait for the connection', operation)
         if (await this.#waiting.pass(deadline - performance.now())) continue
@@ -176,9 +182,10 @@ export class Link {
     // What was called in the same tick is on its way first.
     await new Promise((resolve) => setTimeout(resolve, 0))
     this.#leaving = true
-    const connection = this.#connection
-    await connection?.idle(GRACE_MS)
+    await this.#connection?.idle(GRACE_MS)
     this.#leaving = false
+    // The one that there is by now: another may have taken over.
+    const connection = this.#connection
     this.#over('IDLE', 'LOGOUT', 'logout', undefined, () => connection?.logout())
   }
 
@@ -214,7 +221,8 @@ export class Link {
         this.#adopt(connection, await this.#hooks.resume(connection), signal)
         return connection.ready
       } catch (error) {
-        connection.drop()
+        if (signal.reason instanceof LoggedOut) connection.logout()
+        else connection.drop()
         throw error
       }
     } finally {
@@ -306,7 +314,7 @@ export class Link {
     this.#connection = null
     this.#connecting = false
     this.#login = null
-    this.#life.abort(new RollcallError('PRESENCE_REQUEST_CANCELLED', reason))
+    this.#life.abort(state === 'IDLE' ? new LoggedOut(reason) : new RollcallError('PRESENCE_REQUEST_CANCELLED', reason))
     close()
     const affectedChannels = this.#hooks.ended()
     this.#move(state, operation, reason, { ...(reasonCode !== undefined && { reasonCode }), ...(affectedChannels.length > 0 && { affectedChannels }) })

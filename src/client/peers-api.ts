@@ -5,6 +5,7 @@ import type { Limits } from '../protocol/limits.js'
 import { isNews, parseUserIds } from '../protocol/peers.js'
 import { recordOf } from '../protocol/record.js'
 import { during, isUnanswered } from './failures.js'
+import { REQUEST_MS, type RequestOptions } from './link.js'
 import { Repairs } from './repairs.js'
 import type { ReplyOf, RequestOf } from './wire.js'
 
@@ -21,7 +22,7 @@ export interface PeersLink {
     name: Name,
     payload: RequestOf<Name>,
     operation: string,
-    options?: { readonly resend?: boolean },
+    options?: RequestOptions,
   ): Promise<ReplyOf<Name>>
 }
 
@@ -69,10 +70,10 @@ export class PeersApi {
   async subscribe(userIds: readonly string[]): Promise<PeerStatuses> {
     const operation = 'subscribePeers'
     const ids = during(operation, () => parseUserIds(userIds, this.#link.limits.peersPerRequest, this.#link.limits))
-    return this.#inTurn(async () => {
+    return this.#inTurn(async (deadline) => {
       const fresh = ids.filter((userId) => !this.#known.has(userId))
       try {
-        const news = await this.#ask(ids, (request) => this.#link.request('subscribePeers', request, operation))
+        const news = await this.#ask(ids, (request) => this.#link.request('subscribePeers', request, operation, { deadline }))
         if (news.length > 0) this.#tell(news)
         return recordOf(ids.map((userId) => [userId, this.#known.get(userId)?.status ?? 'OFFLINE']))
       } catch (error) {
@@ -87,8 +88,8 @@ export class PeersApi {
   async unsubscribe(userIds?: readonly string[]): Promise<void> {
     const operation = 'unsubscribePeers'
     const ids = userIds === undefined ? null : during(operation, () => parseUserIds(userIds, this.#link.limits.peersPerClient, this.#link.limits))
-    return this.#inTurn(async () => {
-      await this.#link.request('unsubscribePeers', ids === null ? {} : { userIds: ids }, operation)
+    return this.#inTurn(async (deadline) => {
+      await this.#link.request('unsubscribePeers', ids === null ? {} : { userIds: ids }, operation, { deadline })
       for (const userId of ids ?? [...this.#known.keys()]) {
         this.#known.delete(userId)
         this.#repairs.forget(userId)
@@ -207,9 +208,10 @@ export class PeersApi {
     for (const userId of userIds) this.#known.delete(userId)
   }
 
-  /** One call at a time, in their order. */
-  #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(call)
+  /** One call at a time, in their order; the time for it runs while it waits. */
+  #inTurn<T>(call: (deadline: number) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + REQUEST_MS
+    const turn = this.#last.then(() => call(deadline))
     this.#last = turn.catch(() => undefined)
     return turn
   }

@@ -48,6 +48,28 @@ describe('the same invitation sent again', () => {
   })
 })
 
+test('an answer that has not been sent in its time is not sent any more', async () => {
+  const wire = await Link.open(scope, cluster.b)
+  const ann = await connect(scope, unique('ann'), cluster.a)
+  const bob = await connect(scope, unique('bob'), wire, { presenceTimeout: 30_000 })
+  const bobLog = new InvitationLog(bob)
+  const annLog = new InvitationLog(ann)
+  const { id } = await ann.invitations.send(bob.userId)
+  await annLog.next(id, 'SENT')
+  await annLog.next(id, 'RECEIVED')
+  await eventually('bob knows', () => bob.invitations.get(id)?.state === 'RECEIVED')
+  wire.cut()
+  await eventually('bob has lost it', () => bob.linkState !== 'CONNECTED')
+  await expect(bob.invitations.accept(id, 'yes', { withinMs: 100 })).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
+  wire.restore(cluster.a)
+  await eventually('bob is back', () => bob.linkState === 'CONNECTED')
+  expect((await bob.invitations.refuse(id)).state).toBe('REFUSED')
+  await annLog.next(id, 'REFUSED')
+  await bobLog.end(id)
+  for (const withinMs of [0, -1, 10_001, Number.NaN, '5' as never]) await expect(bob.invitations.accept(id, '', { withinMs })).rejects.toMatchObject({ code: 'PRESENCE_INVALID_ARGUMENT' })
+  expect(bobLog.path(id)).toEqual(['SENT', 'RECEIVED', 'REFUSED'])
+})
+
 test('between two of whom one has blocked the other nothing passes', async () => {
   const [ann, bob] = [await connect(scope, unique('ann'), cluster.a), await connect(scope, unique('bob'), cluster.b)]
   await bob.roster.block(ann.userId)

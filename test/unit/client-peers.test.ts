@@ -5,7 +5,7 @@ import { RollcallError } from '../../src/protocol/errors.js'
 import type { PeerChange, PeerState, PeerStatus } from '../../src/protocol/events.js'
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js'
 import { recordOf } from '../../src/protocol/record.js'
-import { eventually } from '../support/wait.js'
+import { elapse, eventually } from '../support/wait.js'
 
 const state = (status: PeerStatus, lastSeen: number | null = null): PeerState => ({ status, lastSeen })
 const change = (userId: string, status: PeerStatus, lastSeen: number | null = null): PeerChange => ({ userId, status, lastSeen, timestamp: 1 })
@@ -20,9 +20,15 @@ class FakeNode implements PeersLink {
   /** Called when a request has been answered and before its caller hears of it. */
   onAnswered: () => void = () => undefined
 
-  async request(name: string, payload: { readonly userIds?: readonly string[] }): Promise<never> {
+  /** Until when each request that has a time of its own may be sent. */
+  readonly deadlines: number[] = []
+  /** What requests wait for. */
+  open: Promise<unknown> = Promise.resolve()
+
+  async request(name: string, payload: { readonly userIds?: readonly string[] }, _operation = '', { deadline }: { readonly deadline?: number } = {}): Promise<never> {
     this.asked.push(`${name} ${payload.userIds?.join(' ') ?? 'all'}`)
-    await Promise.resolve()
+    if (deadline !== undefined) this.deadlines.push(deadline)
+    await this.open
     const refusal = this.refusals.shift()
     if (refusal !== undefined) throw refusal
     const reply = { ok: true, timestamp: 7, statuses: recordOf((payload.userIds ?? []).map((userId) => [userId, this.users.get(userId) ?? state('OFFLINE')])) }
@@ -95,6 +101,19 @@ describe('subscribing', () => {
     await peers.unsubscribe()
     peers.receive([change('bob', 'OFFLINE')], connection)
     expect([told, [...peers.subscribed], node.asked.slice(1)]).toEqual([[], [], ['unsubscribePeers ann', 'unsubscribePeers all']])
+  })
+
+  test('the time for a call runs from its beginning, also while it waits for those before it', async () => {
+    const { node, peers } = setUp()
+    let open: () => void = () => undefined
+    node.open = new Promise<void>((resolve) => (open = resolve))
+    const calls = [peers.subscribe(['ann']), peers.unsubscribe(['ann'])]
+    const latest = performance.now() + 10_000
+    await elapse(30)
+    open()
+    await Promise.all(calls)
+    expect(node.deadlines).toHaveLength(2)
+    for (const deadline of node.deadlines) expect(deadline).toBeLessThanOrEqual(latest)
   })
 
   test('a user may be called __proto__', async () => {
