@@ -12,8 +12,9 @@ import { startNode, useCluster } from '../support/node.js'
 import { freePort } from '../support/process.js'
 import { RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { SECRET, tokenFor } from '../support/tokens.js'
-import { eventually } from '../support/wait.js'
+import { eventually, within } from '../support/wait.js'
 
 const cluster = useCluster()
 const scope = useTestScope()
@@ -101,6 +102,34 @@ describe('login and logout', () => {
     expect(await user.client.queryPeersOnlineStatus([other])).toEqual({ [other]: true })
   })
 
+  test('a logout gives up the login that is under way: the user is not there, nor comes to be', async () => {
+    const node = await startNode(scope, { redisUrl: cluster.redis.url, pingIntervalMs: 20_000, pingTimeoutMs: 10_000 })
+    const wire = await TcpProxy.open(scope, node)
+    const user = RtmUser.create(scope, someone(), wire, { presenceTimeout: 60_000 })
+    const watcher = await RtmUser.login(scope, someone(), cluster.b)
+    const isThere = async (): Promise<boolean> => (await watcher.client.queryPeersOnlineStatus([user.uid]))[user.uid] === true
+    // The node lets it in, and the client does not hear of that.
+    wire.hold(['down'], (first) => first.includes('sid='))
+    const login = expect(user.client.login({ uid: user.uid })).rejects.toMatchObject({ code: 1 })
+    await eventually('the node has let it in', isThere, { everyMs: 60 })
+    await user.client.logout()
+    await login
+    expect(user.states).toEqual(['CONNECTING LOGIN', 'DISCONNECTED LOGOUT'])
+    wire.heal()
+    await eventually('the node lets it go', async () => !(await isThere()), { everyMs: 60 })
+  })
+
+  test('a call that a logout cuts short rejects with 102', async () => {
+    const wire = await Link.open(scope, cluster.a)
+    const user = await RtmUser.login(scope, someone(), wire)
+    wire.cut()
+    await user.untilStates(...IN, 'RECONNECTING INTERRUPTED')
+    const calls = [user.client.renewToken('token'), user.client.subscribePeersOnlineStatus([someone()]), user.client.sendMessageToPeer({ text: 'x' }, someone())]
+    const outcomes = Promise.allSettled(calls)
+    await user.client.logout()
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 102 } })
+  })
+
   test('logins come at most twice a second', async () => {
     const uid = someone()
     const user = RtmUser.create(scope, uid, cluster.a)
@@ -162,6 +191,22 @@ describe('the token', () => {
     expect(user.of('TokenDidExpired')).toEqual([])
     expect(user.states).toEqual(IN)
     await expect(user.client.renewToken('no token')).rejects.toMatchObject({ code: 4 })
+    await expect(user.client.renewToken(undefined as never)).rejects.toMatchObject({ code: 2 })
+  })
+
+  test('002.14 may be renewed by whoever hears of it, also while the login is just being answered', async () => {
+    const node = await startNode(scope, { redisUrl: cluster.redis.url, appId: APP, secret: SECRET })
+    for (let i = 0; i < 10; i += 1) {
+      const uid = someone()
+      const user = new RtmUser(uid, ArRTM.createInstance(APP, { url: node.url }))
+      scope.defer('its session', () => user.client.logout().catch(() => undefined))
+      const renewal = new Promise<void>((resolve, reject) => {
+        user.client.on('TokenWillExpired', () => void user.client.renewToken(tokenFor(uid, { app: APP })).then(resolve, reject))
+      })
+      await user.client.login({ uid, token: tokenFor(uid, { app: APP, ttlS: 20 }) })
+      await within(renewal, 5_000, 'the token is renewed')
+      expect(user.heard.map(({ name }) => name)).toEqual(['ConnectionStateChanged', 'ConnectionStateChanged', 'TokenWillExpired'])
+    }
   })
 
   test('002.15 has expired: the server has closed the connection, calls fail with 102, and a fresh login is needed', async () => {

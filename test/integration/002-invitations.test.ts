@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 
-import type { LocalInvitation } from '../../src/client/compat/ar-rtm/index.js'
+import ArRTM, { type LocalInvitation } from '../../src/client/compat/ar-rtm/index.js'
 import { uniqueChannel } from '../support/client.js'
 import { http } from '../support/http.js'
-import { useCluster } from '../support/node.js'
+import { Link } from '../support/link.js'
+import { startNode, useCluster } from '../support/node.js'
 import { CallLog, LOCAL_EVENTS, RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
 import { connectPlain } from '../support/plain.js'
@@ -150,6 +151,57 @@ describe('002.16 an invitation', () => {
     call.accept()
     await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused')
     await remote.expect('RemoteInvitationRefused')
+  })
+
+  test('that is accepted while the callee\'s connection is lost fails there after 5 s, and is not accepted later', async () => {
+    const options = { redisUrl: cluster.redis.url, limits: { invitationReceiptMs: RECEIPT_MS, invitationAnswerMs: 10_000 } }
+    const [one, other] = [await startNode(scope, options), await startNode(scope, options)]
+    const wire = await Link.open(scope, other)
+    const [caller, callee] = [await RtmUser.login(scope, someone(), one), await RtmUser.login(scope, someone(), wire, { presenceTimeout: 60_000 })]
+    const { log } = ring(caller, callee.uid)
+    const { call: remote, log: remoteLog } = await callee.rings()
+    await log.expect('LocalInvitationReceivedByPeer')
+    wire.cut()
+    await callee.untilStates('CONNECTING LOGIN', 'CONNECTED LOGIN_SUCCESS', 'RECONNECTING INTERRUPTED')
+    remote.accept()
+    await remoteLog.expect('RemoteInvitationFailure ACCEPT_FAILURE')
+    wire.restore()
+    await callee.untilStates('CONNECTING LOGIN', 'CONNECTED LOGIN_SUCCESS', 'RECONNECTING INTERRUPTED', 'CONNECTED LOGIN_SUCCESS')
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure INVITATION_EXPIRE')
+  })
+
+  test('to nobody who can be called is not sent', async () => {
+    const user = await RtmUser.login(scope, someone(), cluster.a)
+    for (const callee of ['', '..', 'x'.repeat(65), undefined as never]) {
+      const call = user.client.createLocalInvitation(callee)
+      expect(() => call.send()).toThrow(expect.objectContaining({ code: 2 }))
+      expect(call.state).toBe('IDLE')
+    }
+    const call = user.client.createLocalInvitation(someone())
+    call.content = '\ud800'
+    expect(() => call.send()).toThrow(expect.objectContaining({ code: 2 }))
+  })
+
+  test('that has ended is not told to one who begins to listen then', async () => {
+    const caller = await RtmUser.login(scope, someone(), cluster.a)
+    const uid = someone()
+    const late = ArRTM.createInstance('dev', { url: cluster.b.url })
+    scope.defer('the late one', () => late.logout().catch(() => undefined))
+    await late.login({ uid })
+    const first = ring(caller, uid, 'never mind')
+    await first.log.expect('LocalInvitationReceivedByPeer')
+    first.call.cancel()
+    await first.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationCanceled')
+    // What comes to this session comes in order.
+    const second = ring(caller, uid, 'once more')
+    await second.log.expect('LocalInvitationReceivedByPeer')
+    const heard: string[] = []
+    late.on('RemoteInvitationReceived', (call) => {
+      heard.push(call.content)
+      call.refuse()
+    })
+    await second.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused')
+    expect(heard).toEqual(['once more'])
   })
 
   test('from one who is not logged in fails at once', async () => {

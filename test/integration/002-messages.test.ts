@@ -7,6 +7,7 @@ import { startNode, useCluster } from '../support/node.js'
 import { RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
 import { connectPlain } from '../support/plain.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { eventually } from '../support/wait.js'
 
 const cluster = useCluster()
@@ -69,6 +70,66 @@ describe('a message to a peer', () => {
     late.on('MessageFromPeer', ({ text }) => heard.push(text))
     await eventually('it hears all', () => heard.length === 3)
     expect(heard).toEqual(['one', 'two', 'three'])
+  })
+
+  test('002.8 002.12 what waited is told after the connection is told to be back, and may be answered at once', async () => {
+    const wire = await Link.open(scope, cluster.a)
+    const peer = await RtmUser.login(scope, someone(), wire, { presenceTimeout: 30_000 })
+    const user = await RtmUser.login(scope, someone(), cluster.b)
+    await peer.client.subscribePeersOnlineStatus([user.uid])
+    wire.cut()
+    await peer.untilStates('CONNECTING LOGIN', 'CONNECTED LOGIN_SUCCESS', 'RECONNECTING INTERRUPTED')
+    const sending = [1, 2, 3].map((i) => user.client.sendMessageToPeer({ text: String(i) }, peer.uid, { enableOfflineMessaging: true }))
+    await user.client.logout()
+    await Promise.allSettled(sending)
+    const again = await RtmUser.login(scope, someone(), cluster.b)
+    const before = peer.heard.length
+    const answers: Promise<unknown>[] = []
+    peer.client.on('MessageFromPeer', ({ text }) => answers.push(peer.client.sendMessageToPeer({ text: `heard ${text}` }, again.uid)))
+    wire.restore(cluster.b)
+    await eventually('it hears all', () => answers.length === 3)
+    for (const answer of await Promise.all(answers)) expect(answer).toEqual({ hasPeerReceived: true })
+    expect(await peer.next('PeersOnlineStatusChanged')).toEqual([{ [user.uid]: 'ONLINE' }])
+    expect(await peer.next('PeersOnlineStatusChanged')).toEqual([{ [user.uid]: 'OFFLINE' }])
+    const [first, ...others] = peer.heard.slice(before)
+    expect(first).toEqual({ name: 'ConnectionStateChanged', args: ['CONNECTED', 'LOGIN_SUCCESS'] })
+    expect(others).toHaveLength(4)
+  })
+
+  test('002.13 one that comes while the peer logs out is told, or waits for the next login', async () => {
+    const wire = await TcpProxy.open(scope, cluster.a)
+    const peer = await RtmUser.login(scope, someone(), wire)
+    const user = await RtmUser.login(scope, someone(), cluster.b)
+    // The logout waits for what is under way, and what it sends is slow: the message comes in between.
+    wire.delay(300, ['up'])
+    const query = peer.client.queryPeersOnlineStatus([user.uid])
+    const leaving = peer.client.logout()
+    await user.client.sendMessageToPeer({ text: 'one last thing' }, peer.uid, { enableOfflineMessaging: true })
+    await Promise.allSettled([query, leaving])
+    wire.heal()
+    await peer.client.login({ uid: peer.uid })
+    expect((await peer.next('MessageFromPeer'))[0]).toEqual({ text: 'one last thing' })
+    expect(await user.client.sendMessageToPeer({ text: 'after it' }, peer.uid)).toEqual({ hasPeerReceived: true })
+    expect((await peer.next('MessageFromPeer'))[0]).toEqual({ text: 'after it' })
+  })
+
+  test('what nobody listened to is not shown to the next user of the client', async () => {
+    const user = await RtmUser.login(scope, someone(), cluster.a)
+    const shared = ArRTM.createInstance('dev', { url: cluster.b.url })
+    scope.defer('the shared one', () => shared.logout().catch(() => undefined))
+    const [first, second] = [someone(), someone()]
+    await shared.login({ uid: first })
+    expect(await user.client.sendMessageToPeer({ text: 'for the first' }, first)).toEqual({ hasPeerReceived: true })
+    const call = user.client.createLocalInvitation(first)
+    call.send()
+    await eventually('it rings', () => call.state === 'RECEIVED_BY_REMOTE')
+    await shared.logout()
+    await shared.login({ uid: second })
+    const heard: string[] = []
+    shared.on('MessageFromPeer', ({ text }) => heard.push(text))
+    shared.on('RemoteInvitationReceived', ({ callerId }) => heard.push(callerId))
+    expect(await user.client.sendMessageToPeer({ text: 'for the second' }, second)).toEqual({ hasPeerReceived: true })
+    expect(heard).toEqual(['for the second'])
   })
 
   test('one that is sent while the sender\'s connection is lost arrives once, when it is back', async () => {

@@ -1,7 +1,11 @@
-import { RollcallError, type Invitation, type RollcallClient } from '../../index.js'
+import { RollcallError, type Invitation } from '../../index.js'
 import { newId } from '../../invitations-api.js'
 import type { LocalInvitation } from './local-invitation.js'
 import { RemoteInvitation } from './remote-invitation.js'
+import type { Session } from './session.js'
+
+/** How long an acceptance may take to be confirmed, in milliseconds. */
+const ACCEPT_MS = 5_000
 
 /** The calls of one login, by the SDK's ids. */
 export class CallBook {
@@ -10,14 +14,17 @@ export class CallBook {
   #closed = false
 
   constructor(
-    private readonly client: RollcallClient,
+    private readonly session: Session,
     private readonly onRing: (invitation: RemoteInvitation) => void,
   ) {
-    client.on('invitation', (invitation) => {
-      // What the SDK ends with its session is no end that the peer has made.
-      if (client.linkState === 'IDLE' || client.linkState === 'FAILED') this.close()
-      else if (!this.#closed) this.#follow(invitation)
-    })
+    const { client } = session
+    client.on('invitation', (invitation) =>
+      session.tell(() => {
+        // What the SDK ends with its session is no end that the peer has made.
+        if (client.linkState === 'IDLE' || client.linkState === 'FAILED') this.close()
+        else if (!this.#closed) this.#follow(invitation)
+      }),
+    )
   }
 
   /** Answers the id that the invitation has from now on. */
@@ -25,7 +32,7 @@ export class CallBook {
     const id = newId()
     this.#made.set(id, local)
     const { calleeId, content, channelId } = local
-    this.client.invitations.send(calleeId, { id, content, channelId }).catch((error: unknown) => {
+    this.session.client.invitations.send(calleeId, { id, content, channelId }).catch((error: unknown) => {
       this.#made.delete(id)
       local.fail(whyNotSent(error))
     })
@@ -34,15 +41,15 @@ export class CallBook {
 
   /** What comes of it is told as of any other change; one that has ended meanwhile has done so. */
   cancel(id: string): void {
-    this.client.invitations.cancel(id).catch(() => undefined)
+    this.session.client.invitations.cancel(id).catch(() => undefined)
   }
 
   accept(id: string, response: string, failed: () => void): void {
-    this.client.invitations.accept(id, response).catch(failed)
+    this.session.client.invitations.accept(id, response, { withinMs: ACCEPT_MS }).catch(failed)
   }
 
   refuse(id: string, response: string): void {
-    this.client.invitations.refuse(id, response).catch(() => undefined)
+    this.session.client.invitations.refuse(id, response).catch(() => undefined)
   }
 
   /** The login is over: whoever has not ended does so now, without a way to the peer. */
@@ -56,17 +63,17 @@ export class CallBook {
 
   #follow(invitation: Invitation): void {
     const { id, caller, callee, answeredBy } = invitation
-    const local = caller === this.client.userId ? this.#made.get(id) : undefined
+    const local = caller === this.session.client.userId ? this.#made.get(id) : undefined
     if (local !== undefined) {
       local.follow(invitation)
       if (local.isOver) this.#made.delete(id)
       return
     }
-    if (callee !== this.client.userId) return
+    if (callee !== this.session.client.userId) return
     const known = this.#ringing.get(id)
     if (known === undefined) this.#ring(invitation)
     else {
-      known.follow(invitation, answeredBy === this.client.sessionId)
+      known.follow(invitation, answeredBy === this.session.client.sessionId)
       if (known.isOver) this.#ringing.delete(id)
     }
   }

@@ -8,17 +8,21 @@ interface Entry {
   readonly once: boolean
 }
 
-/** Events that nobody has heard and that are kept for the first who listens; of more the oldest are dropped. */
+/** Events of one name that nobody has heard and that are kept for the first who listens; of more the oldest are dropped. */
 const UNHEARD_MAX = 1_000
+
+/** Which events wait for the first listener, each with whether it is still worth hearing by then. */
+type KeptEvents<Events extends EventMap<Events>> = { readonly [Name in keyof Events]?: (...args: Events[Name]) => boolean }
 
 /** `on`, `off` and `once` with any number of arguments, as the original's objects have them. Listeners are called in the order in which they were added. */
 export class RtmEmitter<Events extends EventMap<Events>> {
   readonly #listeners = new Map<keyof Events, readonly Entry[]>()
   readonly #unheard = new Map<keyof Events, Events[keyof Events][]>()
+  readonly #kept: KeptEvents<Events>
 
-  /** @param kept events that wait for the first listener: whoever adds one late misses none of them */
-  constructor(kept: readonly (keyof Events)[] = []) {
-    for (const name of kept) this.#unheard.set(name, [])
+  /** @param kept whoever adds a listener late misses none of these */
+  constructor(kept: KeptEvents<Events> = {}) {
+    this.#kept = kept
   }
 
   on<Name extends keyof Events>(name: Name, listener: ListenerOf<Events[Name]>): this {
@@ -38,11 +42,7 @@ export class RtmEmitter<Events extends EventMap<Events>> {
   /** Called by the layer itself. A listener that throws keeps nobody from hearing; its error surfaces as any uncaught one. */
   protected emit<Name extends keyof Events>(name: Name, ...args: Events[Name]): void {
     const entries = this.#of(name)
-    const unheard = this.#unheard.get(name)
-    if (entries.length === 0 && unheard !== undefined) {
-      unheard.push(args)
-      if (unheard.length > UNHEARD_MAX) unheard.shift()
-    }
+    if (entries.length === 0 && this.#kept[name] !== undefined) this.#unheard.set(name, [...(this.#unheard.get(name) ?? []), args].slice(-UNHEARD_MAX))
     for (const entry of entries) {
       if (entry.once) this.#remove(name, entry)
       try {
@@ -53,6 +53,11 @@ export class RtmEmitter<Events extends EventMap<Events>> {
         }, 0)
       }
     }
+  }
+
+  /** Nobody is told any more of what nobody has heard so far. */
+  protected forgetUnheard(name: keyof Events): void {
+    this.#unheard.delete(name)
   }
 
   #of(name: keyof Events): readonly Entry[] {
@@ -67,15 +72,13 @@ export class RtmEmitter<Events extends EventMap<Events>> {
     if (typeof entry.listener !== 'function') throw new TypeError('a listener is a function')
     this.#listeners.set(name, [...this.#of(name), entry])
     // Not within the call that adds it.
-    if ((this.#unheard.get(name)?.length ?? 0) > 0) queueMicrotask(() => this.#catchUp(name))
+    if (this.#unheard.has(name)) queueMicrotask(() => this.#catchUp(name))
     return this
   }
 
   #catchUp(name: keyof Events): void {
     const unheard = this.#unheard.get(name) ?? []
-    for (let waiting = unheard.length; waiting > 0; waiting--) {
-      const args = unheard.shift()
-      if (args !== undefined) this.emit(name, ...args)
-    }
+    this.#unheard.delete(name)
+    for (const args of unheard) if (this.#kept[name]?.(...args) === true) this.emit(name, ...args)
   }
 }

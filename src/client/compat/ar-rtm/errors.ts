@@ -70,6 +70,5 @@ export function notLoggedIn(): RtmError {
 export function toRtmError(error: unknown, area: Area): RtmError {
   if (error instanceof RtmError) return error
   const { code, reason } = RollcallError.from(error, area)
-  if (code === 'NOT_LOGIN' && area !== 'login') return notLoggedIn()
   return new RtmError(TABLES[area][code] ?? CODES[area].unknown, reason, { cause: error })
 }

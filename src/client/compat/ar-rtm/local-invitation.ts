@@ -1,6 +1,7 @@
 import { DEFAULT_LIMITS } from '../../../protocol/limits.js'
-import { fitsUtf8 } from '../../../protocol/text.js'
-import type { Invitation } from '../../index.js'
+import { checkUserId } from '../../../protocol/names.js'
+import { fitsUtf8, isWellFormed } from '../../../protocol/text.js'
+import { RollcallError, type Invitation } from '../../index.js'
 import type { CallBook } from './call-book.js'
 import { RtmEmitter } from './emitter.js'
 import { RtmError } from './errors.js'
@@ -13,6 +14,8 @@ export interface LocalInvitationEvents {
   LocalInvitationCanceled: []
   LocalInvitationFailure: [reason: LocalInvitationFailureReason]
 }
+
+const INVALID_ARGUMENT = 2
 
 const REASONS: Readonly<Record<NonNullable<Invitation['reason']>, LocalInvitationFailureReason>> = { PEER_OFFLINE: 'PEER_OFFLINE', PEER_NO_RESPONSE: 'PEER_NO_RESPONSE', EXPIRED: 'INVITATION_EXPIRE' }
 
@@ -44,9 +47,10 @@ export class LocalInvitation extends RtmEmitter<LocalInvitationEvents> {
     return this.#response
   }
 
-  /** Does nothing for one that was sent already. Throws {@link RtmError} 2 for a content or channel that is too long. */
+  /** Does nothing for one that was sent already. Throws {@link RtmError} 2 for a callee, a content or a channel that is not allowed. */
   send(): void {
     if (this.#state !== 'IDLE') return
+    checkCallee(this.calleeId)
     checkText(this.content, 'content')
     checkText(this.channelId, 'channelId', DEFAULT_LIMITS.nameBytes)
     this.#state = 'SENT_TO_REMOTE'
@@ -114,5 +118,13 @@ export class LocalInvitation extends RtmEmitter<LocalInvitationEvents> {
 
 /** Throws RtmError 2. */
 export function checkText(text: unknown, name: string, bytes: number = DEFAULT_LIMITS.invitationBytes): void {
-  if (typeof text !== 'string' || !fitsUtf8(text, bytes)) throw new RtmError(2, `${name} is a string of at most ${bytes} bytes`)
+  if (typeof text !== 'string' || !fitsUtf8(text, bytes) || !isWellFormed(text)) throw new RtmError(INVALID_ARGUMENT, `${name} is a string of at most ${bytes} bytes of well-formed Unicode`)
+}
+
+function checkCallee(calleeId: unknown): void {
+  try {
+    checkUserId(calleeId)
+  } catch (error) {
+    throw new RtmError(INVALID_ARGUMENT, `calleeId: ${RollcallError.from(error, 'invite').reason}`, { cause: error })
+  }
 }

@@ -11,9 +11,6 @@ export interface RemoteInvitationEvents {
   RemoteInvitationFailure: [reason: RemoteInvitationFailureReason]
 }
 
-/** How long an acceptance may take to be confirmed, in milliseconds. */
-const ACCEPT_MS = 5_000
-
 /** A call that rings here. Its end is told by exactly one event. */
 export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
   readonly callerId: string
@@ -25,7 +22,6 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
   readonly #book: CallBook
   #state: RemoteInvitationState = 'INVITATION_RECEIVED'
   #refusing = false
-  #late: ReturnType<typeof setTimeout> | undefined
 
   constructor({ id, caller, channelId, content }: Invitation, book: CallBook) {
     super()
@@ -45,7 +41,6 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
     if (this.#state !== 'INVITATION_RECEIVED' || this.#refusing) return
     checkText(this.response, 'response')
     this.#state = 'ACCEPT_SENT_TO_LOCAL'
-    this.#late = setTimeout(() => this.fail('ACCEPT_FAILURE'), ACCEPT_MS)
     this.#book.accept(this.#id, this.response, () => this.fail('ACCEPT_FAILURE'))
   }
 
@@ -94,7 +89,6 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
 
   #end(state: RemoteInvitationState, tell: () => void): void {
     if (this.isOver) return
-    clearTimeout(this.#late)
     this.#state = state
     tell()
   }

@@ -1,6 +1,8 @@
-import { recordOf } from '../../../protocol/record.js'
 import { DEFAULT_LIMITS } from '../../../protocol/limits.js'
+import { checkUserId } from '../../../protocol/names.js'
+import { recordOf } from '../../../protocol/record.js'
 import { fitsUtf8 } from '../../../protocol/text.js'
+import { RollcallError } from '../../index.js'
 import { CallBook } from './call-book.js'
 import { RtmEmitter } from './emitter.js'
 import { CODES, notLoggedIn, RtmError, toRtmError, type Area } from './errors.js'
@@ -52,12 +54,14 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   #leaving: Promise<void> | null = null
   #calls: CallBook | null = null
   #subscribed = new Set<string>()
+  /** Who was logged in last. */
+  #uid = ''
 
   constructor(
     readonly appId: string,
     private readonly parameters: RtmParameters = {},
   ) {
-    super(['MessageFromPeer', 'RemoteInvitationReceived'])
+    super({ MessageFromPeer: () => true, RemoteInvitationReceived: (invitation) => !invitation.isOver })
   }
 
   /** Codes: 1 to 9, as {@link CODES} names them. */
@@ -78,11 +82,12 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     }
   }
 
-  /** Everything that was subscribed to is gone. */
+  /** Everything that was subscribed to is gone. A login that is under way is given up, and rejects. */
   async logout(): Promise<void> {
-    const session = this.#here()
+    const session = this.#session
+    if (session === null) throw notLoggedIn()
     this.#over(session)
-    const leaving = session.client.logout().then(() => session.ended)
+    const leaving = session.leave()
     this.#leaving = leaving
     try {
       await leaving
@@ -92,32 +97,33 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   }
 
   async renewToken(token: string): Promise<void> {
-    const { client } = this.#here()
+    const session = this.#here()
+    checkToken(token)
     if (!this.#renewals.take()) throw new RtmError(CODES.login.tooOften, `at most ${LOGINS_PER_SECOND} renewals a second`)
-    await calling('login', client.renewToken(token))
+    await this.#calling(session, 'login', session.client.renewToken(token))
   }
 
   /** `hasPeerReceived`: a session of the peer has acknowledged it. */
   async sendMessageToPeer(message: RtmMessage, peerId: string, options: SendMessageOptions | null = {}): Promise<{ readonly hasPeerReceived: boolean }> {
-    const { client } = this.#here()
+    const session = this.#here()
     const text: unknown = (message as RtmMessage | null | undefined)?.text
     if (typeof text !== 'string' || !fitsUtf8(text, DEFAULT_LIMITS.messageTextBytes)) throw new RtmError(CODES.message.message, `a message has a text of at most ${DEFAULT_LIMITS.messageTextBytes} bytes`)
     if (!this.#messages.take()) throw new RtmError(CODES.message.tooOften, `at most ${MESSAGES_PER_SECOND} messages a second`)
-    const { received } = await calling('message', client.messages.send(peerId, text, { offline: options?.enableOfflineMessaging === true }))
+    const { received } = await this.#calling(session, 'message', session.client.messages.send(peerId, text, { offline: options?.enableOfflineMessaging === true }))
     return { hasPeerReceived: received }
   }
 
   /** Whether each is there; whoever is UNREACHABLE still is. */
   async queryPeersOnlineStatus(peerIds: readonly string[]): Promise<Readonly<Record<string, boolean>>> {
-    const { client } = this.#here()
-    const statuses = await calling('subscription', client.peers.query(someOf(peerIds, QUERY_MAX)))
+    const session = this.#here()
+    const statuses = await this.#calling(session, 'subscription', session.client.peers.query(someOf(peerIds, QUERY_MAX)))
     return recordOf(Object.entries(statuses).map(([id, status]) => [id, status !== 'OFFLINE']))
   }
 
   /** `PeersOnlineStatusChanged` names all of them once, and from then on those that change. */
   async subscribePeersOnlineStatus(peerIds: readonly string[]): Promise<void> {
     const session = this.#here()
-    const statuses = await calling('subscription', session.client.peers.subscribe(someOf(peerIds, PEERS_MAX)))
+    const statuses = await this.#calling(session, 'subscription', session.client.peers.subscribe(someOf(peerIds, PEERS_MAX)))
     if (session !== this.#session) return
     const isNews = Object.keys(statuses).some((id) => !this.#subscribed.has(id))
     for (const id of Object.keys(statuses)) this.#subscribed.add(id)
@@ -125,9 +131,9 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   }
 
   async unsubscribePeersOnlineStatus(peerIds: readonly string[]): Promise<void> {
-    const { client } = this.#here()
-    await calling('subscription', client.peers.unsubscribe(someOf(peerIds, PEERS_MAX)))
-    for (const id of peerIds) this.#subscribed.delete(id)
+    const session = this.#here()
+    await this.#calling(session, 'subscription', session.client.peers.unsubscribe(someOf(peerIds, PEERS_MAX)))
+    if (session === this.#session) for (const id of peerIds) this.#subscribed.delete(id)
   }
 
   /** Those who are subscribed to now. `ONLINE_STATUS` is the only option that there is. */
@@ -144,15 +150,20 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
 
   #begin(parameters: LoginParameters): Session {
     const session = this.#open(parameters)
-    const { client } = session
-    const mine = (): boolean => session === this.#session
-    client.on('message', ({ text, from, offline, timestamp }) => {
-      if (mine()) this.emit('MessageFromPeer', { text }, from, { isOfflineMessage: offline, serverReceivedTs: timestamp })
-    })
-    client.on('peers', (changes) => {
-      if (mine()) this.emit('PeersOnlineStatusChanged', recordOf(changes.map(({ userId, status }) => [userId, status])))
-    })
-    const calls = new CallBook(client, (invitation) => this.emit('RemoteInvitationReceived', invitation))
+    const { client, uid } = session
+    // Whoever shares a page with somebody is not shown what that one has not read.
+    if (uid !== this.#uid) this.forgetUnheard('MessageFromPeer')
+    this.#uid = uid
+    // Its sender has been told that it was received: what comes while the user logs out is told as well.
+    client.on('message', ({ text, from, offline, timestamp }) =>
+      session.tell(() => this.emit('MessageFromPeer', { text }, from, { isOfflineMessage: offline, serverReceivedTs: timestamp })),
+    )
+    client.on('peers', (changes) =>
+      session.tell(() => {
+        if (session === this.#session) this.emit('PeersOnlineStatusChanged', recordOf(changes.map(({ userId, status }) => [userId, status])))
+      }),
+    )
+    const calls = new CallBook(session, (invitation) => this.emit('RemoteInvitationReceived', invitation))
     this.#session = session
     this.#calls = calls
     this.#subscribed = new Set()
@@ -161,13 +172,16 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
 
   #open(given: LoginParameters | null | undefined): Session {
     const { url, presenceTimeout } = this.parameters
-    // Without types it may be anything; who has no name is refused as one with a wrong one.
-    const { uid = '', token } = given ?? {}
     try {
+      // Without types it may be anything.
+      if (typeof given !== 'object' || given === null) throw new RtmError(CODES.login.argument, 'login takes an object: { uid, token? }')
+      const { uid, token } = given
+      checkUserId(uid)
+      if (token != null) checkToken(token)
       const session: Session = new Session(
         this.appId,
         uid,
-        { ...(url !== undefined && { url }), ...(presenceTimeout !== undefined && { presenceTimeout }), ...(token !== undefined && { token }) },
+        { ...(url !== undefined && { url }), ...(presenceTimeout !== undefined && { presenceTimeout }), ...(token != null && { token }) },
         {
           changed: ([state, reason]) => this.emit('ConnectionStateChanged', state, reason),
           tokenWillExpire: () => this.emit('TokenWillExpired'),
@@ -183,12 +197,10 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   }
 
   async #refused(session: Session, error: unknown): Promise<RtmError> {
-    const refusal = session.timedOut ? new RtmError(CODES.login.timeout, `not logged in within ${LOGIN_MS} ms`) : toRtmError(error, 'login')
     this.#over(session)
-    // Refused before anything was asked: the link has not moved, so nobody else says so.
-    if (session.client.linkState === 'IDLE' && !session.isOver && !session.timedOut) this.emit('ConnectionStateChanged', 'DISCONNECTED', 'LOGIN_FAILURE')
-    else await session.ended
-    return refusal
+    await session.ended
+    if (session.isLeft) return new RtmError(CODES.login.unknown, 'logged out before the login was answered')
+    return session.timedOut ? new RtmError(CODES.login.timeout, `not logged in within ${LOGIN_MS} ms`) : toRtmError(error, 'login')
   }
 
   #over(session: Session): void {
@@ -199,6 +211,15 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     this.#subscribed = new Set()
   }
 
+  /** Rejects with 102 when the session ended meanwhile. */
+  async #calling<T>(session: Session, area: Area, call: Promise<T>): Promise<T> {
+    try {
+      return await call
+    } catch (error) {
+      throw session !== this.#session || RollcallError.from(error, area).code === 'NOT_LOGIN' ? notLoggedIn() : toRtmError(error, area)
+    }
+  }
+
   /** Throws 102 unless there is a session that has logged in. */
   #here(): Session {
     if (this.#session?.isIn !== true) throw notLoggedIn()
@@ -206,12 +227,8 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   }
 }
 
-async function calling<T>(area: Area, call: Promise<T>): Promise<T> {
-  try {
-    return await call
-  } catch (error) {
-    throw toRtmError(error, area)
-  }
+function checkToken(token: unknown): void {
+  if (typeof token !== 'string') throw new RtmError(CODES.login.argument, 'a token is a string')
 }
 
 function someOf(peerIds: readonly string[], most: number): readonly string[] {

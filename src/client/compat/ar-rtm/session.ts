@@ -22,8 +22,13 @@ export class Session {
   #finish: () => void = () => undefined
   #in = false
   #over = false
+  /** It has been told that the connection is there. */
+  #connected = false
+  /** What came before that. */
+  #early: (() => void)[] = []
   #kicked: KickedEvent | null = null
   #timedOut = false
+  #left = false
 
   constructor(
     appId: string,
@@ -48,8 +53,25 @@ export class Session {
     return this.#in && !this.#over
   }
 
-  get isOver(): boolean {
-    return this.#over
+  /** The user has logged out. */
+  get isLeft(): boolean {
+    return this.#left
+  }
+
+  /**
+   * For what comes from the cluster: it is told once it has been told that the connection is there, so that whoever hears
+   * of it may ask something at once. When the session ends before that, it is told before its end.
+   */
+  tell(news: () => void): void {
+    if (this.#connected) news()
+    else this.#early.push(news)
+  }
+
+  /** The user logs out. Resolves when the end has been told. */
+  async leave(): Promise<void> {
+    this.#left = true
+    await this.client.logout()
+    await this.ended
   }
 
   /** The login took too long. */
@@ -66,15 +88,17 @@ export class Session {
       return
     }
     const change = changeOf(event, { kicked: this.#kicked, timedOut: this.#timedOut })
-    if (event.currentState === 'CONNECTED') this.#in = true
+    this.#connected = event.currentState === 'CONNECTED'
+    if (this.#connected) this.#in = true
     if (event.currentState === 'IDLE' || event.currentState === 'FAILED') this.#end()
     if (change !== null) this.hooks.changed(change)
+    if (this.#connected) this.#catchUp()
     this.#told()
   }
 
   #token({ eventType }: TokenEvent): void {
     if (this.#over) return
-    if (eventType === 'WILL_EXPIRE') this.hooks.tokenWillExpire()
+    if (eventType === 'WILL_EXPIRE') this.tell(() => this.hooks.tokenWillExpire())
     else this.#expired()
   }
 
@@ -92,7 +116,12 @@ export class Session {
     if (this.#over) this.#finish()
   }
 
+  #catchUp(): void {
+    for (const news of this.#early.splice(0)) news()
+  }
+
   #end(): void {
+    this.#catchUp()
     this.#over = true
     this.hooks.over()
   }
