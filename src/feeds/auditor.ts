@@ -66,13 +66,15 @@ export class Auditor {
     const owners = new Set(members.flat().flatMap(({ channel, owner }) => (channel.type === 'USER' ? [] : [owner])))
     const users = this.#renewing ? [...owners] : some([...owners], USERS)
     const { life, rows, unlisted } = await this.presence.store.audit(partition, { channels, app: this.presence.app, users, renew: this.#renewing })
+    // Without a lease of its own a node does not know what has ended meanwhile: what is not there need not be lost.
+    const held = this.presence.inService(partition)
     const unlistedUsers = new Set(unlisted)
     channels.forEach((channel, i) => {
       const row = rows[i] ?? null
       this.feeds.get(channel)?.inspect(life, row)
       const lost = ({ owner, channelLife }: LocalMembership): boolean =>
         row === null || row === 'damaged' || channelLife !== row.channelLife || (channel.type !== 'USER' && unlistedUsers.has(owner))
-      if ((members[i] ?? []).some((membership) => vouched(membership) && lost(membership))) this.#report(channel)
+      if (held && (members[i] ?? []).some((membership) => vouched(membership) && lost(membership))) this.#report(channel)
     })
   }
 

@@ -10,6 +10,12 @@ import { channelId } from './types.js'
 /** Reads that go out together. */
 const READ_CHUNK = 1_000
 
+/** What is to be done about a membership. */
+interface Judged {
+  readonly membership: LocalMembership
+  readonly verdict: Verdict
+}
+
 interface Context {
   readonly reasons: ReadonlySet<ReconcileReason>
   readonly beat: BeatReply
@@ -35,12 +41,15 @@ export async function reconcilePartition(presence: NodePresence, partition: numb
   const listedKeys = new Set(listed.memberships.map(keyOf))
   const mine = [...memberships.all()]
   const entries = await readEntries(presence, partition, mine)
-  const judged = mine.map((membership, i) => {
-    const found: Found = { entry: entries[i] ?? null, listed: listedKeys.has(keyOf(membership)) }
-    membership.listed = found.listed
-    return { membership, verdict: judge(membership, found, circumstances, channelId(membership.channel)) }
-  })
-  await carryOut(presence, judged, context.commit)
+  const judged = (of: (membership: LocalMembership) => boolean): readonly Judged[] =>
+    mine.flatMap((membership, i) => {
+      if (!of(membership)) return []
+      const found: Found = { entry: entries[i] ?? null, listed: listedKeys.has(keyOf(membership)) }
+      membership.listed = found.listed
+      return [{ membership, verdict: judge(membership, found, circumstances, channelId(membership.channel)) }]
+    })
+  await carryOut(presence, judged(isHome), context.commit)
+  await carryOut(presence, judged((membership) => !isHome(membership)), context.commit)
 
   const unknown = listed.memberships.filter((membership) => memberships.get(membership) === undefined)
   const theirs = await readEntries(presence, partition, unknown)
@@ -53,7 +62,7 @@ async function endStaleSessions(presence: NodePresence, partition: number, membe
   const byHome = new Map<number, Map<string, LocalSession>>()
   for (const membership of memberships) {
     const session = presence.session(membership.owner, membership.session)
-    if (session === undefined || membership.channel.type === 'USER') continue
+    if (session === undefined || isHome(membership)) continue
     const home = presence.store.partitionOf(session.home)
     // Its own lane judges it, with more knowledge, and after this reading if it is in doubt as well.
     if (home === partition) continue
@@ -93,7 +102,7 @@ async function readEntries(presence: NodePresence, partition: number, of: readon
 
 async function carryOut(
   presence: NodePresence,
-  judged: readonly { readonly membership: LocalMembership; readonly verdict: Verdict }[],
+  judged: readonly Judged[],
   commit: Context['commit'],
 ): Promise<void> {
   const ops: Op[] = []
@@ -142,6 +151,11 @@ function over(presence: NodePresence, membership: LocalMembership, reason: 'supe
 
 function forget(presence: NodePresence, membership: LocalMembership): void {
   presence.members.memberships[presence.store.partitionOf(membership.channel)]?.delete(membership)
+}
+
+/** A session's own membership, by which it stands or falls with all its others. */
+function isHome({ channel }: LocalMembership): boolean {
+  return channel.type === 'USER'
 }
 
 function keyOf(membership: { readonly channel: Channel; readonly userId: string; readonly session: string }): string {
