@@ -23,7 +23,8 @@ export const SMALL_TIMINGS = {
   heartbeatTtlMs: 1000,
   presenceTimeoutMs: 1000,
   pingIntervalMs: 500,
-  pingTimeoutMs: 500,
+  // Long enough for a machine that is busy for seconds: a test about silence says its own.
+  pingTimeoutMs: 3_000,
 } as const
 
 /** A node inside this process, on a free port of 127.0.0.1. */

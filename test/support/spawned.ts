@@ -22,10 +22,11 @@ const DEFAULTS: Env = {
   HOST: '127.0.0.1',
   ROLLCALL_LOG_LEVEL: 'warn',
   ROLLCALL_HEARTBEAT_MS: '250',
-  ROLLCALL_HEARTBEAT_TTL_MS: '1000',
+  ROLLCALL_HEARTBEAT_TTL_MS: '2000',
   ROLLCALL_PRESENCE_TIMEOUT_MS: '1500',
   ROLLCALL_PING_INTERVAL_MS: '500',
-  ROLLCALL_PING_TIMEOUT_MS: '500',
+  // As in `SMALL_TIMINGS`.
+  ROLLCALL_PING_TIMEOUT_MS: '3000',
 }
 
 /** `node dist/main.js`, ready. With `port` it takes that one: the same node again, after a kill. */
