@@ -12,7 +12,7 @@ import { countOf, expectJoin, expectLeave, expectNoEvents, expectState, expectTi
 
 const scope = useTestScope()
 
-const LEASE_MS = 1_000
+const LEASE_MS = 2_000
 /** Clients do not notice by themselves that their node sleeps: who moves, moves because the test leads it away. */
 const PATIENT = {
   ROLLCALL_HEARTBEAT_MS: '250',
