@@ -71,7 +71,13 @@ export class RedisCluster {
       if (keys.length === 0) break
       await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
     }
+    // Where its epoch is not the highest it may believe what the old owner still says, and give the slot back, without its keys.
+    await to.command('CLUSTER', 'BUMPEPOCH')
     for (const server of [to, from, ...this.masters.filter((master) => master !== to && master !== from)]) await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+    await eventually(`all agree on who has slot ${slot}`, async () => {
+      const owners = await Promise.all(this.masters.map((master) => ownerOf(master, slot)))
+      return owners.every((owner) => owner === to.port)
+    })
   }
 
   async #form(busPorts: readonly number[]): Promise<void> {
@@ -99,4 +105,10 @@ export class RedisCluster {
       return states.every((info) => String(info).includes('cluster_state:ok')) && links.every((info) => String(info).includes('master_link_status:up'))
     })
   }
+}
+
+/** The port of whoever has a slot, as this server sees it. */
+async function ownerOf(server: RedisServer, slot: number): Promise<number | undefined> {
+  const ranges = (await server.command('CLUSTER', 'SLOTS')) as readonly (readonly [first: number, last: number, owner: readonly [host: string, port: number]])[]
+  return ranges.find(([first, last]) => first <= slot && slot <= last)?.[2][1]
 }
