@@ -80,7 +80,8 @@ export class Talk {
     const [stays, , strays] = this.#visitors
     await Promise.all([this.#leave(stays), ...this.#comings])
     await this.#come(strays)
-    await Promise.all(this.#talkers.map((talker) => talker.over()))
+    // Who is lost for good waits for a connection that does not come.
+    await Promise.all(this.#talkers.filter((talker) => !this.#isLost(talker)).map((talker) => talker.over()))
   }
 
   /** What they found by themselves. */
@@ -158,7 +159,7 @@ export class Talk {
     const [offline, count, words, fate, ms] = [random.chance(0.5), random.between(2, 5), random.pick(WORDS), random.pick(FATES), random.between(0, 300)]
     if (dice >= 0.92) return this.#later(() => this.#turn())
     // Whoever has no connection says it when it has one; whoever is lost for good says nothing.
-    if (!talker.actor.loggedIn || this.world.crowd.some(({ actor, dead }) => dead && actor === talker.actor)) return
+    if (!talker.actor.loggedIn || this.#isLost(talker)) return
     if (dice < 0.45) for (let n = 0; n < count; n += 1) talker.send(partner, words, offline)
     else if (dice < 0.65) talker.broadcast()
     else talker.invite(partner, fate, ms)
@@ -189,6 +190,10 @@ export class Talk {
       this.world.model.session(session, actor.user, TIMEOUTS_MS[0], at)
       this.world.model.ending(session, at)
     }
+  }
+
+  #isLost({ actor }: Talker): boolean {
+    return this.world.crowd.some((crowdling) => crowdling.dead && crowdling.actor === actor)
   }
 
   #later(act: () => Promise<void>): void {
