@@ -20,7 +20,7 @@ export interface TestNode extends NodeAddress {
 /** Timings with which a lost client is noticed and timed out within a few seconds. */
 export const SMALL_TIMINGS = {
   heartbeatMs: 250,
-  heartbeatTtlMs: 1000,
+  heartbeatTtlMs: 2_000,
   presenceTimeoutMs: 1000,
   pingIntervalMs: 500,
   // Long enough for a machine that is busy for seconds: a test about silence says its own.
