@@ -12,7 +12,7 @@ const scope = useTestScope()
 
 const HEARTBEAT_MS = 500
 /** What scheduling on a busy machine may add to a bound that is about the cluster. */
-const MACHINE_MS = 400
+const MACHINE_MS = 1_000
 /** The longest pause before a connection to Redis is tried again (`src/store/redis/connections.ts`). */
 const RECONNECT_MS = 1_000
 const MEMBERS = 50
