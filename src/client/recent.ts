@@ -1,7 +1,7 @@
 /** How many are remembered. */
 const KEPT = 256
 
-/** What was heard of late. While a connection replaces another one, both may bring the same. */
+/** What was heard of late: two connections, or two sessions, may bring the same. */
 export class Recent {
   readonly #heard = new Set<string>()
 

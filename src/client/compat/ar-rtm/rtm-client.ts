@@ -3,6 +3,7 @@ import { checkUserId } from '../../../protocol/names.js'
 import { recordOf } from '../../../protocol/record.js'
 import { fitsUtf8 } from '../../../protocol/text.js'
 import { RollcallError } from '../../index.js'
+import { Recent } from '../../recent.js'
 import { CallBook } from './call-book.js'
 import { RtmEmitter } from './emitter.js'
 import { CODES, notLoggedIn, RtmError, toRtmError, type Area } from './errors.js'
@@ -56,6 +57,8 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   #subscribed = new Set<string>()
   /** Who was logged in last. */
   #uid = ''
+  /** An acknowledgement that a logout has overtaken does not count: the message comes again to the next session of the same user. */
+  readonly #heard = new Recent()
 
   constructor(
     readonly appId: string,
@@ -155,9 +158,9 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     if (uid !== this.#uid) this.forgetUnheard('MessageFromPeer')
     this.#uid = uid
     // Its sender has been told that it was received: what comes while the user logs out is told as well.
-    client.on('message', ({ text, from, offline, timestamp }) =>
-      session.tell(() => this.emit('MessageFromPeer', { text }, from, { isOfflineMessage: offline, serverReceivedTs: timestamp })),
-    )
+    client.on('message', ({ id, text, from, offline, timestamp }) => {
+      if (this.#heard.isNew(`${uid}\0${id}`)) session.tell(() => this.emit('MessageFromPeer', { text }, from, { isOfflineMessage: offline, serverReceivedTs: timestamp }))
+    })
     client.on('peers', (changes) =>
       session.tell(() => {
         if (session === this.#session) this.emit('PeersOnlineStatusChanged', recordOf(changes.map(({ userId, status }) => [userId, status])))
