@@ -18,7 +18,8 @@ async function counted(port: number, name: string): Promise<number> {
 test('a login that its client gave up, and that is carried out late, does not end the connection that came after it', async () => {
   const redis = await RedisServer.start(scope)
   const wire = await TcpProxy.open(scope, redis)
-  const patient = { ROLLCALL_HEARTBEAT_TTL_MS: '10000' }
+  // A login waits behind a heartbeat that is held: there is none meanwhile.
+  const patient = { ROLLCALL_HEARTBEAT_MS: '10000', ROLLCALL_HEARTBEAT_TTL_MS: '30000' }
   const a = await spawnNode(scope, { ...patient, REDIS_URL: `redis://127.0.0.1:${wire.port}` })
   const b = await spawnNode(scope, { ...patient, REDIS_URL: redis.url })
   const options = (attach: number) => ({ transports: ['websocket'] as const, reconnection: false, auth: { sessionId: 'session-of-ann', attach } })
