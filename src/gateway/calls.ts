@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Mail } from '../feeds/mail.js'
 import type { Peers } from '../feeds/peer-statuses.js'
 import type { Logger } from '../log.js'
@@ -11,14 +10,12 @@ import { isOpen, type Invitation, type InvitationRef, type InviteRequest } from 
 import type { Limits } from '../protocol/limits.js'
 import { Callers } from './callers.js'
 import type { Connection } from './connection.js'
+import { persist } from './persist.js'
 import { SlowReaders } from './slow-readers.js'
 import type { Users } from './users.js'
 
 /** Users whose invitations are read in one go. */
 const READ_MAX = 500
-/** How often what failed is tried, the pause before it is tried again, in milliseconds, which doubles. */
-const TRIES = 6
-const RETRY_MS = 200
 /** A client that has not answered so many times whether it has what it was sent is asked again after so many milliseconds. */
 const ASKED_MAX = 100
 const ASK_PAUSE_MS = 10_000
@@ -243,23 +240,19 @@ export class Calls {
     }
   }
 
-  /** Tries what nobody waits for until it is done, or cannot be. */
-  async #persist(work: () => Promise<unknown>, tries = TRIES): Promise<void> {
-    for (let left = tries, pauseMs = RETRY_MS; ; left--, pauseMs *= 2) {
-      try {
-        await work()
-        return
-      } catch (error) {
-        const again = error instanceof RollcallError && error.retryable
-        if (!again || left <= 1) {
-          // What has ended meanwhile is as it should be.
-          if (again || !(error instanceof RollcallError)) this.deps.log.warn({ err: error }, 'an invitation could not be served')
-          return
-        }
-      }
-      await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { ref: false })
+  /** Never rejects. */
+  async #persist(work: () => Promise<unknown>, tries?: number): Promise<void> {
+    try {
+      await persist(work, { ...(tries !== undefined && { tries }), passes: mayPass })
+    } catch (error) {
+      // What has ended meanwhile is as it should be.
+      if (mayPass(error) || !(error instanceof RollcallError)) this.deps.log.warn({ err: error }, 'an invitation could not be served')
     }
   }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof RollcallError && error.retryable
 }
 
 function keyOf({ callee, id }: Pick<Invitation, 'callee' | 'id'>): string {

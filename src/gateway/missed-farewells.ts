@@ -1,11 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.js'
 import type { Post, PostGap, PostOffice } from '../presence/post.js'
 import type { Presence } from '../presence/service.js'
-
-/** How often what failed is tried, and the first pause before it is tried again, in milliseconds, which doubles. */
-const TRIES = 6
-const RETRY_MS = 200
+import { persist } from './persist.js'
 
 export interface MissedFarewellsOptions {
   readonly office: Pick<PostOffice, 'farewells'>
@@ -26,29 +22,23 @@ export class MissedFarewells {
 
   /** Never rejects. */
   async catchUp(partition: number, gap: PostGap): Promise<void> {
-    const { office, presence, tell, log } = this.options
-    for (let left = TRIES, pauseMs = RETRY_MS; ; left -= 1, pauseMs *= 2) {
-      try {
-        const missed = (await office.farewells(partition, gap)).filter(({ app }) => app === presence.app)
-        if (missed.length === 0) return
-        const statuses = await presence.statuses(missed.map(senderOf))
-        if (this.#closed.signal.aborted) return
-        missed.forEach((post, index) => {
-          if (statuses[index]?.status === 'OFFLINE') tell(post)
-        })
-        return
-      } catch (error) {
-        if (left <= 1) {
-          log.warn({ err: error }, 'friends could not be told who is gone')
-          return
-        }
-      }
-      try {
-        await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { ref: false, signal: this.#closed.signal })
-      } catch {
-        return
-      }
+    const { signal } = this.#closed
+    try {
+      await persist(() => this.#tell(partition, gap), { signal })
+    } catch (error) {
+      if (!signal.aborted) this.options.log.warn({ err: error }, 'friends could not be told who is gone')
     }
+  }
+
+  async #tell(partition: number, gap: PostGap): Promise<void> {
+    const { office, presence, tell } = this.options
+    const missed = (await office.farewells(partition, gap)).filter(({ app }) => app === presence.app)
+    if (missed.length === 0) return
+    const statuses = await presence.statuses(missed.map(senderOf))
+    if (this.#closed.signal.aborted) return
+    missed.forEach((post, index) => {
+      if (statuses[index]?.status === 'OFFLINE') tell(post)
+    })
   }
 
   close(): void {

@@ -1,9 +1,8 @@
-import { chunksOf } from '../protocol/chunks.js'
 import { ERRORS } from '../protocol/errors.js'
 import type { StatusFailure, StatusFields } from '../protocol/statuses-told.js'
 import type { RosterStore } from './roster.js'
 import { settled } from './settled.js'
-import { byPartition, STATUS_CHUNK } from './statuses.js'
+import { askByPartition } from './statuses.js'
 import type { PresenceStore } from './store.js'
 import type { Timer } from './types.js'
 
@@ -97,9 +96,6 @@ export class Broadcasts {
   }
 
   async #reach(app: string, userIds: readonly string[], to: ToldTo, telling: Telling): Promise<readonly Unreached[]> {
-    const calls = [...byPartition(this.store, app, userIds)].flatMap(([partition, users]) =>
-      [...chunksOf(users, STATUS_CHUNK)].map((chunk) => this.store.reach(partition, app, chunk, to, telling)),
-    )
-    return (await Promise.all(calls)).flat()
+    return (await askByPartition(this.store, app, userIds, (partition, some) => this.store.reach(partition, app, some, to, telling))).flat()
   }
 }

@@ -1,4 +1,3 @@
-import { chunksOf } from '../protocol/chunks.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Received, SendMessage } from '../protocol/messages.js'
@@ -6,7 +5,7 @@ import { MultiMap } from './multi-map.js'
 import type { Post } from './post.js'
 import type { Session } from './service.js'
 import { settled } from './settled.js'
-import { byPartition, STATUS_CHUNK } from './statuses.js'
+import { askByPartition } from './statuses.js'
 import type { PresenceStore } from './store.js'
 import { userChannel } from './types.js'
 
@@ -183,11 +182,10 @@ export class Messages {
     return settled(this.store.read(this.options.app, userId, lack, bytes))
   }
 
-  /** Which of these users have messages that are kept: one call a partition, for up to {@link STATUS_CHUNK} of them. */
+  /** Which of these users have messages that are kept: one call a partition, for up to `STATUS_CHUNK` of them. */
   async holding(userIds: Iterable<string>): Promise<ReadonlySet<string>> {
     const { app } = this.options
-    const asking = [...byPartition(this.store, app, userIds)].flatMap(([partition, users]) => [...chunksOf(users, STATUS_CHUNK)].map((some) => this.store.holding(partition, app, some)))
-    return new Set((await settled(Promise.all(asking))).flat())
+    return new Set((await settled(askByPartition(this.store, app, userIds, (partition, some) => this.store.holding(partition, app, some)))).flat())
   }
 
   /** Post: a session has acknowledged a message. */

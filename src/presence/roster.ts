@@ -1,11 +1,10 @@
-import { chunksOf } from '../protocol/chunks.js'
 import { RollcallError } from '../protocol/errors.js'
 import type { Limits } from '../protocol/limits.js'
 import type { AddFriendReply, RosterReply } from '../protocol/roster.js'
 import { superseded } from './local-session.js'
 import type { Session } from './service.js'
 import { settled } from './settled.js'
-import { byPartition, STATUS_CHUNK } from './statuses.js'
+import { askByPartition } from './statuses.js'
 import type { Channel } from './types.js'
 
 /** What one user holds of another: has them as a friend, or has blocked them. Two are friends when both hold an edge of a friend. */
@@ -123,7 +122,7 @@ export class Roster {
     await this.#tell(peer, { from: writer.userId, change: 'blocked', generation, message: '' })
   }
 
-  /** From Redis. Two calls where the user's own data is, and one a partition for up to {@link STATUS_CHUNK} of the others. */
+  /** From Redis. Two calls where the user's own data is, and one a partition for up to `STATUS_CHUNK` of the others. */
   async list(userId: string): Promise<RosterReply> {
     const [edges, asking] = await settled(Promise.all([this.store.edges(this.app, userId), this.store.asking(this.app, userId)]))
     const others = new Set([...edges].flatMap(([peer, { kind }]) => (kind === 'friend' ? [peer] : [])))
@@ -179,13 +178,10 @@ export class Roster {
 
   async #backs(others: Iterable<string>, userId: string): Promise<ReadonlyMap<string, EdgeBack>> {
     const found = new Map<string, EdgeBack>()
-    const reading = [...byPartition(this.store, this.app, others)].flatMap(([partition, owners]) =>
-      [...chunksOf(owners, STATUS_CHUNK)].map(async (chunk) => {
-        const backs = await this.store.edgesBack(partition, this.app, chunk, userId)
-        chunk.forEach((owner, i) => found.set(owner, backs[i] ?? { edge: null, told: 0 }))
-      }),
-    )
-    await Promise.all(reading)
+    await askByPartition(this.store, this.app, others, async (partition, some) => {
+      const backs = await this.store.edgesBack(partition, this.app, some, userId)
+      some.forEach((owner, i) => found.set(owner, backs[i] ?? { edge: null, told: 0 }))
+    })
     return found
   }
 

@@ -18,16 +18,23 @@ export function byPartition(store: Pick<PresenceStore, 'partitionOf'>, app: stri
   return parts
 }
 
+/** Asks something about users: one call a partition for up to {@link STATUS_CHUNK} of its users, all at once. Rejects as the first that does. */
+export function askByPartition<R>(
+  store: Pick<PresenceStore, 'partitionOf'>,
+  app: string,
+  userIds: Iterable<string>,
+  ask: (partition: number, some: readonly string[]) => Promise<R>,
+): Promise<readonly R[]> {
+  return Promise.all([...byPartition(store, app, userIds)].flatMap(([partition, users]) => [...chunksOf(users, STATUS_CHUNK)].map((some) => ask(partition, some))))
+}
+
 /** The status of each user, in order, from Redis: one call a partition for up to {@link STATUS_CHUNK} of its users (`003.5`). Rejects as the store does. */
 export async function statusesOf(store: Pick<PresenceStore, 'partitionOf' | 'statuses'>, app: string, userIds: readonly string[]): Promise<readonly UserStatus[]> {
   const found = new Map<string, UserStatus>()
-  const readings = [...byPartition(store, app, new Set(userIds))].flatMap(([partition, users]) =>
-    [...chunksOf(users, STATUS_CHUNK)].map(async (chunk) => {
-      const { rows } = await store.statuses(partition, app, chunk)
-      chunk.forEach((userId, i) => found.set(userId, rows[i] ?? UNKNOWN))
-    }),
-  )
-  await Promise.all(readings)
+  await askByPartition(store, app, new Set(userIds), async (partition, some) => {
+    const { rows } = await store.statuses(partition, app, some)
+    some.forEach((userId, i) => found.set(userId, rows[i] ?? UNKNOWN))
+  })
   return userIds.map((userId) => found.get(userId) ?? UNKNOWN)
 }
 

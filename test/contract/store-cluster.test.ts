@@ -1,17 +1,4 @@
-import { invitationSuite } from './invitation-suite.js'
-import { messageSuite } from './message-suite.js'
-import { metadataSuite } from './metadata-suite.js'
+import { everySuite } from './every-suite.js'
 import { clusteredRedis } from './setups.js'
-import { rosterSuite } from './roster-suite.js'
-import { statusSuite } from './status-suite.js'
-import { storeSuite } from './store-suite.js'
-import { shared } from './use-setup.js'
 
-const setup = shared(clusteredRedis)
-
-storeSuite(setup)
-statusSuite(setup)
-metadataSuite(setup)
-rosterSuite(setup)
-invitationSuite(setup)
-messageSuite(setup)
+everySuite(clusteredRedis)

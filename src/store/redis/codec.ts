@@ -1,6 +1,7 @@
 import type { States } from '../../protocol/channel.js'
 import type { Post } from '../../presence/post.js'
 import type { PeerStatus, StatusChange, StatusEvent, UserStatus } from '../../presence/status.js'
+import { StoreRefusedError } from '../../presence/store.js'
 import { channelId, parseChannelId, type ChannelEvent, type MemberRecord, type Op, type OpResult, type Removed, type SessionEntry } from '../../presence/types.js'
 import { recordOfStates, type Change } from '../../replica/replica.js'
 import type { Keys } from './keys.js'
@@ -22,6 +23,13 @@ export function numberOf(value: unknown, what: string): number {
   const number = typeof value === 'string' && value !== '' ? Number(value) : NaN
   if (!Number.isFinite(number)) throw new ReplyShapeError(what, value)
   return number
+}
+
+/** The reply of a script that answers nothing at all while no heartbeat has looked at its server: that may lack data. */
+export function replyOf(value: unknown, what: string): readonly unknown[] {
+  const reply = listOf(value, what)
+  if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
+  return reply
 }
 
 export function listOf(value: unknown, what: string): readonly unknown[] {

@@ -1,9 +1,8 @@
 import { unpacked, packed, type InvitationRecord } from '../../presence/invitation.js'
 import type { InvitationOutcome, InvitationRules, InvitationStep, InvitationStore } from '../../presence/invitations.js'
-import { StoreRefusedError } from '../../presence/store.js'
 import { userChannel, type Timer } from '../../presence/types.js'
 import { isOpen, type InvitationRef } from '../../protocol/invitations.js'
-import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
 import { timerText, type Keys } from './keys.js'
 import * as scripts from './scripts.js'
 
@@ -66,9 +65,7 @@ export class RedisInvitations implements InvitationStore {
   async #run(script: scripts.Script, app: string, userId: string, args: readonly string[]): Promise<readonly unknown[]> {
     const { redis, keysOf, call } = this.options
     const keys = keysOf(app, userId)
-    const reply = listOf(await call(script.run(redis, [keys.clock, keys.invitations(app, userId), keys.timers, keys.post, keys.roster(app, userId)], args)), 'invitation')
-    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet', undefined)
-    return reply
+    return replyOf(await call(script.run(redis, [keys.clock, keys.invitations(app, userId), keys.timers, keys.post, keys.roster(app, userId)], args)), 'invitation')
   }
 }
 

@@ -1,7 +1,6 @@
 import { messageId, type InboxPage, type Keeping, type Lack, type MessageStore, type Outgoing, type Settlement, type StoredMessage, type Taken } from '../../presence/messages.js'
-import { StoreRefusedError } from '../../presence/store.js'
 import { channelId, userChannel, type Channel } from '../../presence/types.js'
-import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { listOf, numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
 import type { Keys } from './keys.js'
 import * as scripts from './scripts.js'
 
@@ -51,8 +50,7 @@ export class RedisMessages implements MessageStore {
   async read(app: string, userId: string, { after, received, floor }: Lack, bytes: number): Promise<InboxPage> {
     const keys = this.#keysOf(userChannel(app, userId))
     const args = [String(after), received?.life ?? '', String(received?.position ?? 0), String(floor), String(bytes)]
-    const reply = listOf(await this.call(scripts.inbox.run(this.redis, [keys.clock, keys.inbox(app, userId), keys.kept(app, userId)], args)), 'inbox')
-    if (reply.length === 0) throw lifeless()
+    const reply = replyOf(await this.call(scripts.inbox.run(this.redis, [keys.clock, keys.inbox(app, userId), keys.kept(app, userId)], args)), 'inbox')
     const [life, last, more, ...fields] = reply
     const messages: StoredMessage[] = []
     for (let i = 0; i + MESSAGE_FIELDS <= fields.length; i += MESSAGE_FIELDS) messages.push(decodeMessage(fields.slice(i, i + MESSAGE_FIELDS)))
@@ -73,10 +71,8 @@ export class RedisMessages implements MessageStore {
 }
 
 function decodeTaken(reply: unknown): Taken {
-  const [outcome, timestamp, age, dropped] = listOf(reply, 'message')
+  const [outcome, timestamp, age, dropped] = replyOf(reply, 'message')
   switch (outcome) {
-    case undefined:
-      throw lifeless()
     case 'blocked':
       return { outcome }
     case 'waiting':
@@ -91,8 +87,4 @@ function decodeTaken(reply: unknown): Taken {
 
 function decodeMessage([position, id, timestamp, from, text]: readonly unknown[]): StoredMessage {
   return { position: numberOf(position, 'inbox'), id: textOf(id, 'inbox'), timestamp: numberOf(timestamp, 'inbox'), from: textOf(from, 'inbox'), text: textOf(text, 'inbox') }
-}
-
-function lifeless(): StoreRefusedError {
-  return new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
 }

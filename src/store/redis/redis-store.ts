@@ -20,7 +20,7 @@ import {
   type Timer,
   userChannel,
 } from '../../presence/types.js'
-import { decodeEvent, decodePost, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { decodeEvent, decodePost, decodeRecord, decodeResult, decodeSessions, decodeStatus, decodeStatusEvent, encodeOps, listOf, numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
 import { channelOfMembersKey, Keys, MEMBERS_PATTERN, parseMembership, parseTimer, PARTITION_COUNT_KEY, partitionOf, timerText } from './keys.js'
 import { RedisMessages } from './message-store.js'
 import { RedisInvitations } from './invitation-store.js'
@@ -201,8 +201,7 @@ export class RedisStore implements PresenceStore, PostOffice {
   async snapshot(channel: Channel): Promise<ChannelSnapshot> {
     const keys = this.#keysOf(channel)
     const id = channelId(channel)
-    const reply = listOf(await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])), 'snapshot')
-    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
+    const reply = replyOf(await this.#call(scripts.snapshot.run(this.redis, [keys.clock, keys.members(id), keys.sessions(id)], [])), 'snapshot')
     const [life, channelLife, version, time, damaged, emptied, settles, conclusive, ...rows] = reply
     const members = new Map<string, ReturnType<ChannelSnapshot['members']['get']> & object>()
     for (let i = 0; i + 1 < rows.length; i += 2) {
@@ -235,8 +234,7 @@ export class RedisStore implements PresenceStore, PostOffice {
   async statuses(partition: number, app: string, userIds: readonly string[]): Promise<StatusReading> {
     const keys = this.#of(partition)
     const named = userIds.flatMap((userId) => [keys.sessions(channelId(userChannel(app, userId))), keys.seen(app, userId)])
-    const reply = listOf(await this.#call(scripts.status.run(this.redis, [keys.clock, ...named], [])), 'status')
-    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
+    const reply = replyOf(await this.#call(scripts.status.run(this.redis, [keys.clock, ...named], [])), 'status')
     const [life, version, settles, ...rows] = reply
     return {
       life: textOf(life, 'status'),

@@ -1,9 +1,8 @@
 import type { ChainableCommander } from 'ioredis'
 import type { StatusReach, Telling, ToldTo, Unreached } from '../../presence/broadcasts.js'
 import type { Asking, Edge, EdgeBack, EdgeChange, EdgeKind, RosterStore, Tidings, Writer, Written } from '../../presence/roster.js'
-import { StoreRefusedError } from '../../presence/store.js'
 import { channelId, userChannel, type Channel } from '../../presence/types.js'
-import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
+import { numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
 import type { Keys } from './keys.js'
 import * as scripts from './scripts.js'
 
@@ -118,9 +117,7 @@ export class RedisRoster implements RosterStore, StatusReach {
   }
 
   async #run(script: scripts.Script, keys: readonly string[], args: readonly string[]): Promise<readonly unknown[]> {
-    const reply = listOf(await this.options.call(script.run(this.options.redis, keys, args)), script.name)
-    if (reply.length === 0) throw new StoreRefusedError('no heartbeat has looked at this server yet: it may lack data', undefined)
-    return reply
+    return replyOf(await this.options.call(script.run(this.options.redis, keys, args)), script.name)
   }
 }
 
