@@ -8,7 +8,7 @@ import { SentinelRedis } from '../support/redis-sentinel.js'
 import type { RedisServer } from '../support/redis.js'
 import { useTestScope, type Scope } from '../support/scope.js'
 import { spawnNode, type Env, type SpawnedNode } from '../support/spawned.js'
-import { eventually } from '../support/wait.js'
+import { elapse, eventually } from '../support/wait.js'
 import { countOf, expectWholeStays, type Watcher } from '../support/watcher.js'
 
 const scope = useTestScope()
@@ -186,23 +186,26 @@ describe('Redis Cluster', () => {
     const [a, b] = await start(installation)
     const all = await rooms(a, b)
 
-    let running = true
+    let moving = true
     let changes = 0
     const load = Promise.all(
       all.map(async ({ channel, members }) => {
-        for (let i = 0; running; i += 1) {
+        for (let i = 0; moving; i += 1) {
           await members[1]?.presence.setState(channel, 'MESSAGE', { n: '1', i: String(i) }).then(
             () => (changes += 1),
             () => undefined,
           )
-          await new Promise((resolve) => setTimeout(resolve, 60))
+          await elapse(60)
         }
         await eventually('the last change gets through', async () => members[1]?.presence.removeState(channel, 'MESSAGE', { states: ['i'] }), { everyMs: 250 })
       }),
     )
-    for (let partition = 0; partition < PARTITIONS; partition += 2) await cluster.moveSlot(`rollcall:{${partition}}:clock`)
-    running = false
-    await load
+    try {
+      for (let partition = 0; partition < PARTITIONS; partition += 2) await cluster.moveSlot(`rollcall:{${partition}}:clock`)
+    } finally {
+      moving = false
+      await load
+    }
 
     expect(changes).toBeGreaterThan(0)
     await expectRecovered(all, 'after', [a, b])

@@ -30,7 +30,7 @@ async function settle() {
   const bob = await connect(scope, uniqueChannel('bob'), [link, c], { transports: ['websocket'] })
   const logs = { ann: MessageLog.of(ann), bob: MessageLog.of(bob) }
   const links = { ann: new LinkLog('ann', ann), bob: new LinkLog('bob', bob) }
-  const speak = (most = MESSAGES, everyMs = 3) => ({ ann: talk(ann, bob.userId, { everyMs, most }), bob: talk(bob, ann.userId, { everyMs, most }) })
+  const speak = (most = MESSAGES, everyMs = 3) => ({ ann: talk(scope, ann, bob.userId, { everyMs, most }), bob: talk(scope, bob, ann.userId, { everyMs, most }) })
   return { ...pair, c, link, ann, bob, logs, links, speak }
 }
 

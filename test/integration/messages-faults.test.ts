@@ -22,7 +22,7 @@ describe('post that a node has missed', () => {
     const ann = await connect(scope, unique('ann'), cluster.a)
     const bob = await connect(scope, unique('bob'), cluster.b)
     const log = MessageLog.of(bob)
-    const talking = talk(ann, bob.userId, { everyMs: 2 })
+    const talking = talk(scope, ann, bob.userId, { everyMs: 2 })
     for (let cut = 0; cut < 5; cut += 1) {
       await elapse(200)
       await cluster.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
@@ -89,7 +89,7 @@ describe('Redis', () => {
     const users = await Promise.all([connect(scope, unique('ann'), cluster.a), connect(scope, unique('bob'), cluster.b)])
     const [ann, bob] = users
     const logs = [MessageLog.of(bob), MessageLog.of(ann)] as const
-    const talks = [talk(ann, bob.userId, { everyMs: 5 }), talk(bob, ann.userId, { everyMs: 5 })] as const
+    const talks = [talk(scope, ann, bob.userId, { everyMs: 5 }), talk(scope, bob, ann.userId, { everyMs: 5 })] as const
     for (let loss = 0; loss < 2; loss += 1) {
       await elapse(400)
       await lose()

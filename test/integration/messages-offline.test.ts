@@ -134,7 +134,7 @@ describe('002.13 a message to somebody who is not there', () => {
     MessageLog.of(await connect(scope, bob, cluster.b))
     // It has everything, and because it acknowledges nothing there is always something to be read at a login.
     const witness = MessageLog.ofPlain(await connectPlain(scope, bob, cluster.a), { acknowledges: false })
-    const talking = talk(ann, bob, { everyMs: 1 })
+    const talking = talk(scope, ann, bob, { everyMs: 1 })
     const logs: { readonly log: MessageLog<MessageEvent>; readonly since: number }[] = []
     for (let i = 0; i < 20; i += 1) {
       const plain = PlainClient.open(scope, bob, slow, { transports: ['websocket'] })

@@ -2,6 +2,7 @@ import { expect } from '@jest/globals'
 
 import type { RollcallClient, SendMessageOptions } from '../../src/client/index.js'
 import type { MessageLog } from './message-log.js'
+import type { Scope } from './scope.js'
 import { elapse } from './wait.js'
 
 /** What its sender knows of a message: whether it was received, or why it is not known. */
@@ -16,8 +17,8 @@ export interface Talk {
   stop(): Promise<readonly Outcome[]>
 }
 
-/** Sends the numbers from 0 on, without waiting for what becomes of each: so many, or until it is told to stop. */
-export function talk(from: RollcallClient, to: string, { everyMs, most = Infinity, options = {} }: { everyMs: number; most?: number; options?: SendMessageOptions }): Talk {
+/** Sends the numbers from 0 on, without waiting for what becomes of each: so many, or until it is told to stop, at the latest with the scope. */
+export function talk(scope: Scope, from: RollcallClient, to: string, { everyMs, most = Infinity, options = {} }: { everyMs: number; most?: number; options?: SendMessageOptions }): Talk {
   const outcomes: Promise<Outcome>[] = []
   let talking = true
   const done = (async () => {
@@ -33,15 +34,17 @@ export function talk(from: RollcallClient, to: string, { everyMs, most = Infinit
     }
     return Promise.all(outcomes)
   })()
+  const stop = () => {
+    talking = false
+    return done
+  }
+  scope.defer(`what ${from.userId} says`, stop)
   return {
     done,
     get sent() {
       return outcomes.length
     },
-    stop: () => {
-      talking = false
-      return done
-    },
+    stop,
   }
 }
 

@@ -71,12 +71,23 @@ export class RedisCluster {
       if (keys.length === 0) break
       await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
     }
-    // Where its epoch is not the highest it may believe what the old owner still says, and give the slot back, without its keys.
-    await to.command('CLUSTER', 'BUMPEPOCH')
+    await this.#agreeOnNewest(to, toId)
     for (const server of [to, from, ...this.masters.filter((master) => master !== to && master !== from)]) await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
     await eventually(`all agree on who has slot ${slot}`, async () => {
       const owners = await Promise.all(this.masters.map((master) => ownerOf(master, slot)))
       return owners.every((owner) => owner === to.port)
+    })
+  }
+
+  /**
+   * Gives this master the highest epoch of all, and waits until all know it. Where another has the same, or a higher one,
+   * the master believes what that one still says of a slot, and gives it back, without its keys.
+   */
+  async #agreeOnNewest(master: RedisServer, id: string): Promise<void> {
+    await eventually(`all know that :${master.port} has the highest epoch`, async () => {
+      const epoch = Number(String(await master.command('CLUSTER', 'BUMPEPOCH')).split(' ')[1])
+      const views = await Promise.all(this.servers.map((server) => server.command('CLUSTER', 'NODES')))
+      return views.every((view) => mastersOf(String(view)).every((other) => (other.id === id ? other.epoch === epoch : other.epoch < epoch)))
     })
   }
 
@@ -111,4 +122,10 @@ export class RedisCluster {
 async function ownerOf(server: RedisServer, slot: number): Promise<number | undefined> {
   const ranges = (await server.command('CLUSTER', 'SLOTS')) as readonly (readonly [first: number, last: number, owner: readonly [host: string, port: number]])[]
   return ranges.find(([first, last]) => first <= slot && slot <= last)?.[2][1]
+}
+
+/** The masters in an answer of CLUSTER NODES: `id address flags master ping pong epoch link slots...` a line. */
+function mastersOf(view: string): readonly { readonly id: string; readonly epoch: number }[] {
+  const rows = view.split('\n').map((line) => line.split(' '))
+  return rows.filter(([, , flags]) => flags?.includes('master')).map(([id = '', , , , , , epoch]) => ({ id, epoch: Number(epoch) }))
 }
