@@ -3,10 +3,8 @@ import { userChannel } from '../presence/types.js'
 
 /** Told of post in the order of the store. Calls are synchronous and must not throw. */
 export type PostListener = (post: Post) => void
-/** Told when post may have been missed, and for whom: before it is told of what was posted later. */
-export type MissedListener = (concerns: (userId: string) => boolean) => void
-/** Told which items were missed, where that is known. */
-export type GapListener = (partition: number, gap: PostGap) => void
+/** Told when post may have been missed, and for whom, and which items where that is known: before it is told of what was posted later. */
+export type MissedListener = (concerns: (userId: string) => boolean, gap: PostGap | null) => void
 
 /**
  * The node's ear for what is addressed to users: one subscription a partition, whoever is logged in here. What is missed is lost here; that
@@ -16,7 +14,6 @@ export type GapListener = (partition: number, gap: PostGap) => void
 export class Mail {
   readonly #listeners = new Map<string, PostListener>()
   readonly #missed: MissedListener[] = []
-  #onGap: GapListener = () => undefined
   readonly #lines: readonly Line[]
   #unsubscribe: (() => void)[] = []
 
@@ -26,7 +23,7 @@ export class Mail {
     private readonly metrics: { readonly gaps: { inc(): void } },
   ) {
     this.#lines = Array.from({ length: office.partitions }, () => new Line())
-    office.onSubscriberReset(() => this.#miss(() => true))
+    office.onSubscriberReset(() => this.#miss(() => true, null))
   }
 
   /** One listener a kind. */
@@ -38,10 +35,6 @@ export class Mail {
     this.#missed.push(listener)
   }
 
-  onGap(listener: GapListener): void {
-    this.#onGap = listener
-  }
-
   /** Resolves when nothing that is posted from now on is missed unnoticed. */
   async start(): Promise<void> {
     this.#unsubscribe = await Promise.all(this.#lines.map((line, partition) => this.office.subscribePost(partition, (post) => this.#receive(post, line, partition))))
@@ -49,14 +42,13 @@ export class Mail {
 
   /** A heartbeat names the number of a partition's last post. */
   beat(partition: number, number: number): void {
-    const gap = this.#lines[partition]?.beat(number) ?? null
-    if (gap !== null) this.#missedSome(partition, gap)
+    this.#note(partition, this.#lines[partition]?.beat(number))
   }
 
   /** A partition's data began another life: its numbers may too. */
   rebase(partition: number): void {
     this.#lines[partition]?.forget()
-    this.#missedIn(partition)
+    this.#missIn(partition, null)
   }
 
   close(): void {
@@ -66,26 +58,27 @@ export class Mail {
   }
 
   #receive(post: Post, line: Line, partition: number): void {
-    const gap = line.hear(post.number)
-    if (gap !== null) this.#missedSome(partition, gap)
+    this.#note(partition, line.hear(post.number))
     // Several apps may share a Redis.
     if (post.app === this.app) this.#listeners.get(post.kind)?.(post)
   }
 
-  #missedSome(partition: number, gap: PostGap): void {
+  #note(partition: number, span: Span | null = null): void {
+    if (span === null) return
     this.metrics.gaps.inc()
-    this.#missedIn(partition)
-    this.#onGap(partition, gap)
+    this.#missIn(partition, { partition, ...span })
   }
 
-  #missedIn(partition: number): void {
-    this.#miss((userId) => this.office.partitionOf(userChannel(this.app, userId)) === partition)
+  #missIn(partition: number, gap: PostGap | null): void {
+    this.#miss((userId) => this.office.partitionOf(userChannel(this.app, userId)) === partition, gap)
   }
 
-  #miss(concerns: (userId: string) => boolean): void {
-    for (const missed of this.#missed) missed(concerns)
+  #miss(...missed: Parameters<MissedListener>): void {
+    for (const listener of this.#missed) listener(...missed)
   }
 }
+
+type Span = Omit<PostGap, 'partition'>
 
 /** How far a partition's post has been heard. Both methods answer what was missed: numbers that fall say that some was, and not what. */
 class Line {
@@ -93,13 +86,13 @@ class Line {
   /** What the last heartbeat named: it may have been on its way then, and has come by the next one. */
   #named = 0
 
-  hear(number: number): PostGap | null {
+  hear(number: number): Span | null {
     const after = this.#heard ?? number - 1
     this.#heard = number
     return number === after + 1 ? null : { after, upTo: number - 1 }
   }
 
-  beat(number: number): PostGap | null {
+  beat(number: number): Span | null {
     const after = (this.#heard ??= number)
     const upTo = this.#named
     this.#named = number

@@ -60,7 +60,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   })
   deps.mail.on('status', notices.status)
   const farewells = new MissedFarewells({ office: deps.office, presence, tell: notices.status, log })
-  deps.mail.onGap((partition, gap) => void farewells.catchUp(partition, gap))
+  deps.mail.onMissed((_, gap) => gap !== null && void farewells.catchUp(gap))
   deps.mail.on('roster', notices.roster)
   const mailroom = new Mailroom({ users, messages, backlogBytes: limits.backlogBytes, metrics, log })
   users.onWelcome((connection, waiting) => mailroom.welcome(connection, waiting))

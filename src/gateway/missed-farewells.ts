@@ -21,18 +21,18 @@ export class MissedFarewells {
   constructor(private readonly options: MissedFarewellsOptions) {}
 
   /** Never rejects. */
-  async catchUp(partition: number, gap: PostGap): Promise<void> {
+  async catchUp(gap: PostGap): Promise<void> {
     const { signal } = this.#closed
     try {
-      await persist(() => this.#tell(partition, gap), { signal })
+      await persist(() => this.#tell(gap), { signal })
     } catch (error) {
       if (!signal.aborted) this.options.log.warn({ err: error }, 'friends could not be told who is gone')
     }
   }
 
-  async #tell(partition: number, gap: PostGap): Promise<void> {
+  async #tell(gap: PostGap): Promise<void> {
     const { office, presence, tell } = this.options
-    const missed = (await office.farewells(partition, gap)).filter(({ app }) => app === presence.app)
+    const missed = (await office.farewells(gap)).filter(({ app }) => app === presence.app)
     if (missed.length === 0) return
     const statuses = await presence.statuses(missed.map(senderOf))
     if (this.#closed.signal.aborted) return

@@ -44,7 +44,7 @@ export interface GatewayDeps {
   readonly invitations: Invitations
   readonly feeds: Feeds
   readonly peers: Peers
-  readonly mail: Pick<Mail, 'on' | 'onMissed' | 'onGap'>
+  readonly mail: Pick<Mail, 'on' | 'onMissed'>
   readonly office: Pick<PostOffice, 'farewells'>
   readonly metrics: Pick<Metrics, 'sockets' | 'watchers' | 'requests' | 'errors' | 'coalesced' | 'packets' | 'events' | 'snapshots' | 'skipped' | 'dropped' | 'peers' | 'peerSubscriptions' | 'peerChanges' | 'notices' | 'noticesDropped' | 'messagesDelivered' | 'onCollect'>
   readonly log: Logger

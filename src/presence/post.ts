@@ -25,8 +25,9 @@ export interface Post {
   readonly fields: readonly string[]
 }
 
-/** Items of a partition that somebody has missed: by number, behind one and up to another one. */
+/** Items that somebody has missed: of a partition, by number, behind one and up to another one. */
 export interface PostGap {
+  readonly partition: number
   readonly after: number
   readonly upTo: number
 }
@@ -40,7 +41,7 @@ export interface PostOffice extends Pick<PresenceStore, 'partitionOf'> {
    * Of those that were missed, the ones that told friends that somebody is gone, in order. The last few hundred of a partition are kept, for
    * some minutes. Rejects as the store does.
    */
-  farewells(partition: number, gap: PostGap): Promise<readonly Post[]>
+  farewells(gap: PostGap): Promise<readonly Post[]>
   /** Called when a subscriber connection was made anew: what was published meanwhile is lost. */
   onSubscriberReset(listener: () => void): void
 }

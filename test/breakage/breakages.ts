@@ -262,7 +262,7 @@ export const BREAKAGES: readonly Breakage[] = [
     invariant: 'R2',
     what: 'whose node has missed the post that says who is gone never hears of it',
     file: 'src/gateway/gateway.ts',
-    find: 'deps.mail.onGap((partition, gap) => void farewells.catchUp(partition, gap))',
+    find: 'deps.mail.onMissed((_, gap) => gap !== null && void farewells.catchUp(gap))',
     replace: '',
     check: test('test/integration/farewells-missed.test.ts', 'its clients are told nevertheless, once'),
   },

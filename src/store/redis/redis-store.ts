@@ -391,7 +391,7 @@ export class RedisStore implements PresenceStore, PostOffice {
     return this.#call(this.subscriber.subscribe(this.#of(partition).post, decodePost, listener))
   }
 
-  async farewells(partition: number, { after, upTo }: PostGap): Promise<readonly Post[]> {
+  async farewells({ partition, after, upTo }: PostGap): Promise<readonly Post[]> {
     return (await this.#call(this.redis.zrangebyscore(this.#of(partition).farewells, `(${after}`, upTo))).map(decodePost)
   }
 
