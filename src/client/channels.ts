@@ -6,6 +6,7 @@ import { mergeStates } from '../protocol/states.js'
 import type { EventQueue } from './emitter.js'
 import type { LinkState, PresenceMessage } from './events.js'
 import { isUnanswered } from './failures.js'
+import { REQUEST_MS, type RequestOptions } from './link.js'
 import { ChannelView } from './live-channel.js'
 import { Repairs } from './repairs.js'
 import { inMessages } from './resume-messages.js'
@@ -18,7 +19,7 @@ type Ask = (request: RequestOf<'resume'>) => Promise<ReplyOf<'resume'>>
 /** What channels need of the link. */
 export interface ChannelsLink {
   readonly state: LinkState
-  request<Name extends 'subscribe' | 'unsubscribe' | 'resume'>(name: Name, payload: RequestOf<Name>, operation: string, options?: { readonly resend?: boolean }): Promise<ReplyOf<Name>>
+  request<Name extends 'subscribe' | 'unsubscribe' | 'resume'>(name: Name, payload: RequestOf<Name>, operation: string, options?: RequestOptions): Promise<ReplyOf<Name>>
 }
 
 /** Every channel of a client: what it subscribes to, what it has cached for later, and the live views. */
@@ -80,7 +81,7 @@ export class Channels {
   }
 
   subscribe(channel: ChannelRef, options: SubscribeOptions, operation: string): Promise<{ readonly timestamp: number }> {
-    return this.#inTurn(channel, async () => {
+    return this.#inTurn(channel, async (deadline) => {
       const key = channelKey(channel)
       const known = this.#subscriptions.get(key)
       const subscription = known ?? new Subscription(this.#view(channel))
@@ -92,7 +93,7 @@ export class Channels {
       subscription.withPresence = withPresence || request.withPresence === true
       if (request.withPresence === true) subscription.view.begin(subscription.own)
       try {
-        const { timestamp, version } = await this.#link.request('subscribe', request, operation)
+        const { timestamp, version } = await this.#link.request('subscribe', request, operation, { deadline })
         this.#begun(subscription, request, version)
         return { timestamp }
       } catch (error) {
@@ -107,10 +108,10 @@ export class Channels {
   }
 
   unsubscribe(channel: ChannelRef, operation: string): Promise<{ readonly timestamp: number }> {
-    return this.#inTurn(channel, async () => {
+    return this.#inTurn(channel, async (deadline) => {
       const subscription = this.#subscriptions.get(channelKey(channel))
       if (subscription !== undefined) subscription.leaving = true
-      const { timestamp } = await this.#link.request('unsubscribe', channel, operation).catch((error: unknown) => {
+      const { timestamp } = await this.#link.request('unsubscribe', channel, operation, { deadline }).catch((error: unknown) => {
         // What could not be resumed is what was wanted: over.
         if (subscription !== undefined && isNotSubscribed(error)) return { timestamp: Date.now() }
         if (subscription !== undefined) subscription.leaving = false
@@ -212,11 +213,12 @@ export class Channels {
     if (!this.#held.has(key)) this.#views.delete(key)
   }
 
-  /** One call at a time for each channel, in the order of the calls. */
-  #inTurn<T>(channel: ChannelRef, call: () => Promise<T>): Promise<T> {
+  /** One call at a time for each channel, in the order of the calls. The time that one waits for its turn is its own. */
+  #inTurn<T>(channel: ChannelRef, call: (deadline: number) => Promise<T>): Promise<T> {
     const key = channelKey(channel)
+    const deadline = performance.now() + REQUEST_MS
     const before = this.#turns.get(key)
-    const turn = before === undefined ? call() : before.then(call)
+    const turn = before === undefined ? call(deadline) : before.then(() => call(deadline))
     const ended = turn.then(
       () => undefined,
       () => undefined,

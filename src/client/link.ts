@@ -142,11 +142,12 @@ export class Link {
     for (;;) {
       const refusal = this.#refusal(operation)
       if (refusal !== null) throw cancelled ?? refusal
-      const connection = this.#replacing || performance.now() >= deadline ? null : this.#connection
+      const connection = this.#replacing ? null : this.#connection
+      if (performance.now() >= deadline) throw cancelled ?? tooLate(operation, connection !== null)
       if (connection === null) {
         if (this.#waiting.size >= this.limits.pendingRequests) throw new RollcallError('PRESENCE_TOO_MANY_PENDING', 'too many requests wait for the connection', operation)
-        if (await this.#waiting.pass(deadline - performance.now())) continue
-        throw cancelled ?? notConnected(operation, 'the connection did not come back in time')
+        await this.#waiting.pass(deadline - performance.now())
+        continue
       }
       try {
         return await connection.request(name, payload, deadline - performance.now())
@@ -339,4 +340,10 @@ export class Link {
 
 function notConnected(operation: string, reason: string): RollcallError {
   return new RollcallError(operation.startsWith('presence') ? 'PRESENCE_NOT_CONNECTED' : 'NOT_CONNECTED', reason, operation)
+}
+
+/** It has not been sent. */
+function tooLate(operation: string, connected: boolean): RollcallError {
+  if (!connected) return notConnected(operation, 'the connection did not come back in time')
+  return new RollcallError('PRESENCE_OPERATION_TIMEOUT', 'the calls before it took all of its time', operation)
 }

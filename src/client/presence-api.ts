@@ -1,14 +1,13 @@
 import type { ChannelRef, ChannelType, States } from '../protocol/channel.js'
 import type { Occupant } from '../protocol/events.js'
 import { checkChannel, checkUserId } from '../protocol/names.js'
-import type { RequestName } from '../protocol/requests.js'
 import { mergeStates, parseStateKeys, parseStates, withoutStates } from '../protocol/states.js'
 import type { Channels } from './channels.js'
 import { during, isUnanswered } from './failures.js'
-import type { Link } from './link.js'
+import { REQUEST_MS, type Link } from './link.js'
 import { optionsOf } from './options.js'
 import type { Subscription } from './subscription.js'
-import type { ReplyOf, RequestOf } from './wire.js'
+import type { RequestOf } from './wire.js'
 
 export interface Done {
   /** Milliseconds since the epoch, by the server's clock. */
@@ -48,7 +47,7 @@ export interface WhereNowResult extends Done {
  * `client.presence`, in the shape of RTM 2.x (`000`).
  *
  * Everything here rejects with a `RollcallError`: INVALID_CHANNEL_NAME, INVALID_CHANNEL_TYPE, NOT_LOGIN,
- * PRESENCE_NOT_CONNECTED, PRESENCE_OPERATION_TIMEOUT (10 s), PRESENCE_OPERATION_FAILED, RATE_EXCEEDED, and what each
+ * PRESENCE_NOT_CONNECTED, PRESENCE_OPERATION_TIMEOUT (10 s from the call on), PRESENCE_OPERATION_FAILED, RATE_EXCEEDED, and what each
  * names. While the client reconnects, calls wait. Reads that were under way when the connection was lost are sent again;
  * changes are not, but reject with PRESENCE_REQUEST_CANCELLED: their outcome is unknown.
  */
@@ -78,12 +77,13 @@ export class PresenceApi {
       return { channel: named, states: parseStates(state, this.#link.limits) }
     })
     this.#link.assertUsable(operation)
+    const deadline = performance.now() + REQUEST_MS
     const subscription = await this.#channels.settled(channel)
     if (subscription === undefined) {
       during(operation, () => this.#channels.cache.set(channel, states, this.#link.limits))
       return { timestamp: Date.now() }
     }
-    return this.#write('setState', { ...channel, states }, operation, subscription, (before) => mergeStates(before, states))
+    return this.#write('setState', { ...channel, states }, operation, deadline, subscription, (before) => mergeStates(before, states))
   }
 
   /**
@@ -94,11 +94,12 @@ export class PresenceApi {
     const operation = 'presenceGetState'
     const request = during(operation, () => ({ userId: checkUserId(userId), ...checkChannel(channelName, channelType) }))
     this.#link.assertUsable(operation)
+    const deadline = performance.now() + REQUEST_MS
     if (userId === this.#userId && (await this.#channels.settled(request)) === undefined) {
       const cached = this.#channels.cache.get(request)
       if (cached !== undefined) return { userId, states: { ...cached }, statesCount: Object.keys(cached).length, timestamp: Date.now() }
     }
-    const { states, statesCount, timestamp } = await this.#link.request('getState', request, operation)
+    const { states, statesCount, timestamp } = await this.#link.request('getState', request, operation, { deadline })
     return { userId, states, statesCount, timestamp }
   }
 
@@ -110,12 +111,13 @@ export class PresenceApi {
       return { channel: named, states: parseStateKeys(optionsOf(options).states, this.#link.limits) }
     })
     this.#link.assertUsable(operation)
+    const deadline = performance.now() + REQUEST_MS
     const subscription = await this.#channels.settled(channel)
     if (subscription === undefined) {
       this.#channels.cache.remove(channel, states)
       return { timestamp: Date.now() }
     }
-    return this.#write('removeState', { ...channel, states }, operation, subscription, (before) => withoutStates(before, states))
+    return this.#write('removeState', { ...channel, states }, operation, deadline, subscription, (before) => withoutStates(before, states))
   }
 
   /** Who is in a channel now; needs no subscription (`000.15`). PERMISSION_DENIED, PRESENCE_INVALID_ARGUMENT for a page that is none. */
@@ -152,20 +154,17 @@ export class PresenceApi {
     name: Name,
     request: RequestOf<Name>,
     operation: string,
+    deadline: number,
     subscription: Subscription,
     apply: (before: States) => States,
   ): Promise<Done> {
     try {
-      const { timestamp, version } = await this.#send(name, request, operation)
+      const { timestamp, version } = await this.#link.request(name, request, operation, { resend: false, deadline })
       this.#channels.wrote(subscription, version, apply)
       return { timestamp }
     } catch (error) {
       if (isUnanswered(error)) this.#channels.unsure(subscription)
       throw error
     }
-  }
-
-  #send<Name extends RequestName>(name: Name, request: RequestOf<Name>, operation: string): Promise<ReplyOf<Name>> {
-    return this.#link.request(name, request, operation, { resend: false })
   }
 }

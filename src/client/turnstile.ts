@@ -6,17 +6,15 @@ export class Turnstile {
     return this.#waiting.size
   }
 
-  /** Resolves with true when it is opened, with false after `ms`. */
-  pass(ms: number): Promise<boolean> {
+  /** Resolves when it is opened, at the latest after `ms`. */
+  pass(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const go = () => {
         clearTimeout(timer)
-        resolve(true)
-      }
-      const timer = setTimeout(() => {
         this.#waiting.delete(go)
-        resolve(false)
-      }, ms)
+        resolve()
+      }
+      const timer = setTimeout(go, ms)
       this.#waiting.add(go)
     })
   }

@@ -2,21 +2,23 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Channels } from '../../src/client/channels.js'
 import { EventQueue } from '../../src/client/emitter.js'
 import type { LinkState, PresenceMessage } from '../../src/client/events.js'
+import { REQUEST_MS, type RequestOptions } from '../../src/client/link.js'
 import { inMessages } from '../../src/client/resume-messages.js'
 import { RollcallError } from '../../src/protocol/errors.js'
 import type { PresenceEvent, SnapshotEntry } from '../../src/protocol/events.js'
 import type { ResumeRequest, ResumeResult } from '../../src/protocol/requests.js'
+import { elapse } from '../support/wait.js'
 
 const ROOM = { channelName: 'room', channelType: 'MESSAGE' } as const
 
 /** A link whose answers the test gives. */
 class FakeLink {
   state: LinkState = 'CONNECTED'
-  readonly asked: { readonly name: string; readonly payload: unknown; answer(reply: object): void; refuse(error: Error): void }[] = []
+  readonly asked: { readonly name: string; readonly payload: unknown; readonly deadline: number | undefined; answer(reply: object): void; refuse(error: Error): void }[] = []
 
-  request(name: string, payload: unknown): Promise<never> {
+  request(name: string, payload: unknown, _: string, { deadline }: RequestOptions = {}): Promise<never> {
     return new Promise((resolve, reject) => {
-      this.asked.push({ name, payload, answer: (reply) => resolve({ ok: true, timestamp: 5, ...reply } as never), refuse: reject })
+      this.asked.push({ name, payload, deadline, answer: (reply) => resolve({ ok: true, timestamp: 5, ...reply } as never), refuse: reject })
     })
   }
 
@@ -78,6 +80,20 @@ describe('subscribing', () => {
     await done
     expect(told.map(({ eventType }) => eventType)).toEqual(['SNAPSHOT'])
     expect(channels.held(ROOM).status).toBe('live')
+  })
+
+  test('the time that a call waits for its turn is its own', async () => {
+    const first = channels.subscribe(ROOM, {}, 'subscribe')
+    const second = channels.unsubscribe(ROOM, 'unsubscribe')
+    const called = performance.now()
+    await elapse(50)
+    link.take('subscribe').answer({ version: 1 })
+    await first
+    await settled()
+    const { deadline, answer } = link.take('unsubscribe')
+    answer({})
+    await second
+    expect(deadline).toBeLessThanOrEqual(called + REQUEST_MS)
   })
 
   test('calls of one channel go one after the other, those of others do not wait', async () => {

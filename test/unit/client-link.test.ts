@@ -8,7 +8,7 @@ import { RollcallError } from '../../src/protocol/errors.js'
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js'
 import type { HandshakeAuth } from '../../src/protocol/requests.js'
 import { useTestScope, type Scope } from '../support/scope.js'
-import { eventually } from '../support/wait.js'
+import { eventually, within } from '../support/wait.js'
 
 type Ack = (reply: object) => void
 
@@ -188,6 +188,15 @@ describe('a lost connection', () => {
     await eventually('reconnecting', () => path().includes('DISCONNECTED'))
     await expect(client.presence.whereNow('me')).resolves.toMatchObject({ timestamp: 3 })
   })
+
+  test('calls that wait for one another end within 10 s, all of them', async () => {
+    const node = await FakeNode.start(scope)
+    node.answers.set('subscribe', () => undefined)
+    const { client } = clientOf('dev', 'me', { url: node.url })
+    await client.login()
+    const calls = Promise.allSettled([client.subscribe('room'), client.subscribe('room'), client.subscribe('room')])
+    for (const outcome of await within(calls, 15_000, 'all three have ended')) expect(outcome).toMatchObject({ reason: { code: 'PRESENCE_OPERATION_TIMEOUT', operation: 'subscribe' } })
+  }, 20_000)
 
   test('a kick is final', async () => {
     const node = await FakeNode.start(scope)
