@@ -146,7 +146,7 @@ class History {
   async #untilAgreed(ears: Ears, quiet: () => readonly Watched[]): Promise<Verdict> {
     const deadline = Date.now() + QUIET_MS
     for (;;) {
-      const verdict = check(await this.#evidence(ears, quiet), RULES)
+      const verdict = await this.#evidence(ears, quiet).then((evidence) => check(evidence, RULES), unanswered)
       const breaches = [...verdict.breaches, ...this.#breaches, ...this.#actors.flatMap((actor) => actor.breaches)]
       if (breaches.length === 0 || Date.now() > deadline) return { ...verdict, breaches }
       await elapse(100)
@@ -165,6 +165,11 @@ class History {
       published: ears.published,
     }
   }
+}
+
+/** A node that is not in step with its store says so, and is asked again. */
+function unanswered(error: unknown): Verdict {
+  return { breaches: [{ invariant: 'I1', where: 'everywhere', what: String(error) }], events: 0 }
 }
 
 /** For a failure: what broke, and how to run it again. */
