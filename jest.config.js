@@ -19,7 +19,8 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   // Many tests start Redis servers and nodes of their own: more of them at once make each other slow, not the run fast.
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // For what hangs. What a test waits for has a bound of its own.
+  testTimeout: 90_000,
   injectGlobals: false,
   restoreMocks: true,
 }
