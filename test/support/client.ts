@@ -10,7 +10,7 @@ export type ClientOptions = Partial<ConstructorParameters<typeof RollcallClient>
 type Where = { readonly url: string } | readonly { readonly url: string }[]
 
 /** Closing a client on purpose is answered at once or not at all. */
-const GOODBYE_MS = 5_000
+const GOODBYE_MS = 10_000
 
 /** An SDK client that is not logged in yet; logged out with the scope. */
 export function createClient(scope: Scope, user: string, where: Where, options: ClientOptions = {}): RollcallClient {
