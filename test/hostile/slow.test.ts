@@ -66,8 +66,8 @@ async function slowly(begin: () => Promise<string> | string, piece: string): Pro
 }
 
 async function served(): Promise<void> {
-  await within(ada.must('setState', { channelName: 'room', channelType: 'MESSAGE', states: { at: String(Date.now()) } }), 2_000, 'a normal client is served')
-  expect((await within(http(port, '/readyz'), 2_000, 'a normal request is answered')).status).toBe(200)
+  await within(ada.must('setState', { channelName: 'room', channelType: 'MESSAGE', states: { at: String(Date.now()) } }), 10_000, 'a normal client is served')
+  expect((await within(http(port, '/readyz'), 10_000, 'a normal request is answered')).status).toBe(200)
 }
 
 interface Slow {

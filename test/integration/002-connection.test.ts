@@ -204,7 +204,7 @@ describe('the token', () => {
         user.client.on('TokenWillExpired', () => void user.client.renewToken(tokenFor(uid, { app: APP })).then(resolve, reject))
       })
       await user.client.login({ uid, token: tokenFor(uid, { app: APP, ttlS: 20 }) })
-      await within(renewal, 5_000, 'the token is renewed')
+      await within(renewal, 15_000, 'the token is renewed')
       expect(user.heard.map(({ name }) => name)).toEqual(['ConnectionStateChanged', 'ConnectionStateChanged', 'TokenWillExpired'])
     }
   })

@@ -28,7 +28,7 @@ export class RtmUser {
   static create(scope: Scope, uid: string, where: { readonly url: string } | readonly { readonly url: string }[], parameters: RtmParameters = {}): RtmUser {
     const url = (Array.isArray(where) ? where : [where]).map((each: { readonly url: string }) => each.url)
     const user = new RtmUser(uid, ArRTM.createInstance('dev', { url, ...parameters }))
-    scope.defer(`the RTM client of ${uid}`, () => within(user.client.logout().catch(() => undefined), 5_000, `${uid} is logged out`))
+    scope.defer(`the RTM client of ${uid}`, () => within(user.client.logout().catch(() => undefined), 15_000, `${uid} is logged out`))
     return user
   }
 

@@ -25,7 +25,7 @@ export class TimUser {
 
   static create(scope: Scope, account: string, { url }: Pick<NodeAddress, 'url'>, options: Partial<TimClientOptions> = {}): TimUser {
     const user = new TimUser(account, createTimClient({ url, appId: 'dev', userId: account, ...options }))
-    scope.defer(`the account ${account}`, () => within(user.tc.logout().catch(() => undefined), 5_000, `${account} is logged out`))
+    scope.defer(`the account ${account}`, () => within(user.tc.logout().catch(() => undefined), 15_000, `${account} is logged out`))
     return user
   }
 

@@ -24,6 +24,6 @@ test('a connection that is reset while it says goodbye is closed', async () => {
   // One that stays open could be closed by nobody any more: at least it shall not keep this process.
   socket.unref()
   reset(socket)
-  await within(closed, 5_000, 'both ends are closed')
+  await within(closed, 15_000, 'both ends are closed')
   expect(errors).toEqual([])
 })

@@ -66,12 +66,12 @@ test('an answer without an end has been given all the same', async () => {
     req.resume()
     res.writeHead(200).write(Buffer.alloc(1_000_000))
   })
-  await within(receiver(`http://127.0.0.1:${flood}/`).deliver(MESSAGE), 2_000, 'a body that is too long is not waited for')
+  await within(receiver(`http://127.0.0.1:${flood}/`).deliver(MESSAGE), 10_000, 'a body that is too long is not waited for')
   const drip = await serve((req, res) => {
     req.resume()
     res.writeHead(200).write('x')
   })
-  await within(receiver(`http://127.0.0.1:${drip}/`, { timeoutMs: 100 }).deliver(MESSAGE), 2_000, 'a body that does not come is not waited for')
+  await within(receiver(`http://127.0.0.1:${drip}/`, { timeoutMs: 100 }).deliver(MESSAGE), 10_000, 'a body that does not come is not waited for')
 })
 
 test('private addresses are refused, as a name and as an address, and nothing reaches them', async () => {
