@@ -9,7 +9,7 @@ const EVENT = 0x32
 const ACK = 0x33
 const REFUSED = 0x34
 
-/** Socket.IO protocol 5 on Engine.IO 4 over {@link WsClient}: one namespace, no binary, nothing parsed but answers. */
+/** Socket.IO protocol 5 on Engine.IO 4 over {@link WsClient}: one namespace, no binary, nothing parsed but answers. Events that want an answer get an empty one. */
 export class SocketIoClient {
   /** The text of each event's array, `["name",…]`. */
   onEvent: (text: string) => void = () => undefined
@@ -77,8 +77,11 @@ export class SocketIoClient {
 
   #take(payload: Buffer): void {
     if (payload[1] === EVENT) {
-      // An event of a server that wants no answer has no id: the array begins at once. All names here are ASCII.
-      this.onEvent(payload.toString('latin1', 2))
+      // All names here are ASCII.
+      const start = payload.indexOf('[')
+      this.onEvent(payload.toString('latin1', start))
+      // The event of a server that wants no answer has no id: the array begins at once.
+      if (start > 2) this.#ws.send(`43${payload.toString('latin1', 2, start)}[]`)
       return
     }
     if (payload[1] !== ACK) return

@@ -2,9 +2,10 @@ import { naive } from './naive.js'
 import { rollcall, rollcallDirect } from './rollcall.js'
 import { soketi } from './soketi.js'
 import { socketIo, ws } from './transport.js'
-import type { Peer, PeerName, RosterPeer, TransportPeer } from './types.js'
+import type { MessagePeer, Peer, PeerName, RosterPeer, TransportPeer } from './types.js'
 
 const ROSTER_PEERS: readonly RosterPeer[] = [rollcall, rollcallDirect, naive, soketi]
+const MESSAGE_PEERS: readonly MessagePeer[] = [rollcall, naive]
 const TRANSPORT_PEERS: readonly TransportPeer[] = [ws, socketIo]
 const PEERS: readonly Peer[] = [...ROSTER_PEERS, ...TRANSPORT_PEERS]
 
@@ -15,6 +16,11 @@ export function peerNamed(name: PeerName): Peer {
 /** One that knows who is in a channel. */
 export function rosterPeer(name: PeerName): RosterPeer {
   return found(ROSTER_PEERS, name)
+}
+
+/** One that carries messages. */
+export function messagePeer(name: PeerName): MessagePeer {
+  return found(MESSAGE_PEERS, name)
 }
 
 /** One that only hands on. */

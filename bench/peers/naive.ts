@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { remembering } from '../lib/decoder.js'
 import { BUNDLES, listens, ServerNode } from '../lib/server-node.js'
 import { SocketIoClient } from '../lib/socket-io-client.js'
-import { nameOf, NO_NEWS, numberOf, RETRY_MS, type News, type RosterPeer } from './types.js'
+import { nameOf, NO_NEWS, numberOf, RETRY_MS, type MessagePeer, type News, type RosterPeer } from './types.js'
 
 type Roster = { readonly users: readonly string[] } | { readonly error: string }
 
@@ -14,7 +14,7 @@ const readNews = remembering((text: string): News => {
 })
 
 /** What one would write in an hour: `servers/naive.ts`. Its client asks again for a roster that it did not get. */
-export const naive: RosterPeer = {
+export const naive: RosterPeer & MessagePeer = {
   name: 'naive',
 
   start(redis) {
@@ -55,5 +55,12 @@ export const naive: RosterPeer = {
       },
       destroy: () => socket.destroy(),
     }
+  },
+
+  async talk(node, user, onMessage) {
+    // Its room, from the login on.
+    const auth = { userId: nameOf(user), room: nameOf(user) }
+    const socket = await SocketIoClient.connect(node.port, auth, (text) => onMessage((JSON.parse(text) as [string, string])[1]))
+    return { send: async (to, text) => (await socket.ask('send', { to: nameOf(to), text })) === true }
   },
 }

@@ -4,7 +4,7 @@ import { remembering } from '../lib/decoder.js'
 import type { RedisServer } from '../lib/redis.js'
 import { answers, ServerNode } from '../lib/server-node.js'
 import { SocketIoClient } from '../lib/socket-io-client.js'
-import { nameOf, NO_NEWS, numberOf, RETRY_MS, type News, type Peer, type RosterClient, type RosterPeer, type Settings } from './types.js'
+import { nameOf, NO_NEWS, numberOf, RETRY_MS, type News, type MessagePeer, type Peer, type RosterClient, type RosterPeer, type Settings } from './types.js'
 
 interface Event {
   readonly eventType: string
@@ -64,6 +64,7 @@ export const readPresence = remembering((text: string): Presence | null => {
 export class RollcallClient {
   errors = 0
   onPresence: (presence: Presence) => void = () => undefined
+  onMessage: (text: string) => void = () => undefined
   #sessionId = ''
   #socket!: SocketIoClient
 
@@ -116,6 +117,7 @@ export class RollcallClient {
   #take(text: string): void {
     const presence = readPresence(text)
     if (presence !== null) this.onPresence(presence)
+    else if (text.startsWith('["message",')) this.onMessage((JSON.parse(text) as [string, { readonly text: string }])[1].text)
     else if (text.startsWith('["ready",')) {
       const [, { sessionId }] = JSON.parse(text) as [string, { readonly sessionId: string }]
       this.#onReady(sessionId)
@@ -129,7 +131,7 @@ export function isRollcall({ name }: Peer): boolean {
 }
 
 /** Two or more nodes as `node dist/main.js` runs them, at their defaults. */
-export const rollcall: RosterPeer = {
+export const rollcall: RosterPeer & MessagePeer = {
   name: 'rollcall',
 
   start(redis: RedisServer, settings: Settings): Promise<ServerNode> {
@@ -164,6 +166,12 @@ export const rollcall: RosterPeer = {
       },
       destroy: () => client.destroy(),
     }
+  },
+
+  async talk(node, user, onMessage) {
+    const client = await RollcallClient.connect(node, user)
+    client.onMessage = onMessage
+    return { send: async (to, text) => (await client.ask('sendMessage', { userId: nameOf(to), text })).received === true }
   },
 }
 

@@ -53,6 +53,17 @@ export function numberOf(name: string): number {
   return Number(name.slice(1))
 }
 
+/** A peer that carries messages from one user to another. */
+export interface MessagePeer extends Peer {
+  /** One connection, logged in; it acknowledges every message that comes. */
+  talk(node: ServerNode, user: number, onMessage: (text: string) => void): Promise<Talker>
+}
+
+export interface Talker {
+  /** Resolves with whether a connection of the user has acknowledged it. */
+  send(to: number, text: string): Promise<boolean>
+}
+
 /** A peer that does nothing but hand on: what the transport allows. */
 export interface TransportPeer extends Peer {
   /** A connection that gets all that is said at its server. */

@@ -3,6 +3,7 @@ import { due } from './due.js'
 import { idleMemory } from './idle-memory.js'
 import { idle } from './idle.js'
 import { memberMemory } from './member-memory.js'
+import { messages } from './messages.js'
 import { nodeLost, nodeLostReturn } from './node-lost.js'
 import { quietJoin } from './quiet-join.js'
 import { storm } from './storm.js'
@@ -11,4 +12,4 @@ import { watchers } from './watchers.js'
 import { whoNow } from './who-now.js'
 
 /** In the order of the table of targets. */
-export const SCENARIOS: readonly Scenario[] = [storm, whoNow, watchers, busy, busyInterval, idle, quietJoin, idleMemory, due, nodeLost, nodeLostReturn, memberMemory]
+export const SCENARIOS: readonly Scenario[] = [storm, whoNow, watchers, busy, busyInterval, idle, quietJoin, idleMemory, due, nodeLost, nodeLostReturn, memberMemory, messages]

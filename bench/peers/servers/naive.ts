@@ -1,4 +1,4 @@
-/** Presence as one would write it in an hour: Socket.IO's rooms are the channels, and its Redis adapter knows who is in them. */
+/** Presence as one would write it in an hour: Socket.IO's rooms are the channels, and its Redis adapter knows who is in them. A message is for the room of a user. */
 import { createAdapter } from '@socket.io/redis-adapter'
 import { Redis } from 'ioredis'
 import { Server } from 'socket.io'
@@ -7,8 +7,10 @@ interface Session {
   readonly userId: string
 }
 type Roster = { readonly users: readonly string[] } | { readonly error: string }
-type Calls = Record<'join' | 'list' | 'leave', (room: string, reply: (roster: Roster) => void) => void>
-type News = Record<'joined' | 'left', (room: string, userId: string) => void>
+type Calls = Record<'join' | 'list' | 'leave', (room: string, reply: (roster: Roster) => void) => void> & {
+  send(message: { readonly to: string; readonly text: string }, reply: (received: boolean) => void): void
+}
+type News = Record<'joined' | 'left', (room: string, userId: string) => void> & { message(text: string, received: () => void): void }
 
 const url = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
 const io = new Server<Calls, News, object, Session>({ adapter: createAdapter(new Redis(url), new Redis(url)), transports: ['websocket'] })
@@ -37,6 +39,10 @@ io.on('connection', (socket) => {
     await socket.leave(room)
     io.to(room).emit('left', room, userId)
     reply({ users: [] })
+  })
+  socket.on('send', async ({ to, text }, reply) => {
+    const answers = await io.to(to).timeout(5_000).emitWithAck('message', text).catch(() => [])
+    reply((answers?.length ?? 0) > 0)
   })
   socket.on('disconnecting', () => {
     for (const room of socket.rooms) if (room !== socket.id) io.to(room).emit('left', room, userId)
