@@ -119,7 +119,7 @@ export function createNode(options: NodeOptions = {}): Node {
         return invitations.ring(timer)
     }
   }
-  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log, ring)
+  const sweeper = new Sweeper(presence.lanes, store, nodeId, config.heartbeatMs, metrics, log, { ring, rearm: (lane) => invitations.rearm(lane) })
   const mail = new Mail(store, config.appId, metrics)
   const feeds = new ChannelFeeds(presence, config.heartbeatTtlMs + config.presenceTimeoutMs, metrics, log)
   const peers = new PeerStatuses(presence, config.heartbeatMs, metrics, log)

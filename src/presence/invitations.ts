@@ -2,6 +2,7 @@ import { RollcallError } from '../protocol/errors.js'
 import { isOpen, type AnswerInvitationRequest, type Invitation, type InvitationRef, type InviteRequest } from '../protocol/invitations.js'
 import type { Limits } from '../protocol/limits.js'
 import { begun, following, lasts, shown, type InvitationEvent, type InvitationRecord } from './invitation.js'
+import type { Lane } from './lane.js'
 import type { RosterStore } from './roster.js'
 import type { Presence } from './service.js'
 import { settled } from './settled.js'
@@ -34,6 +35,12 @@ export type InvitationOutcome =
   | { readonly outcome: 'conflict'; readonly found: InvitationRecord | null }
   | { readonly outcome: 'early' | 'blocked' | 'full' }
 
+/** An invitation and the app that it is of. */
+export interface KeptInvitation {
+  readonly app: string
+  readonly record: InvitationRecord
+}
+
 /** What holds for every step. */
 export interface InvitationRules {
   /** Open invitations that a user may have, and how many in all, with those that have ended and are remembered. */
@@ -55,6 +62,10 @@ export interface InvitationStore {
   step(app: string, step: InvitationStep, rules: InvitationRules): Promise<InvitationOutcome>
   /** Forgets one of this revision, when this timer is over; without a record, the timer. */
   forget(app: string, ref: InvitationRef, revision: number, due: Timer, rules: InvitationRules): Promise<void>
+  /** All that are kept in a partition, page by page. It looks through every key there is: for repairs only. */
+  kept(partition: number): AsyncIterable<readonly KeptInvitation[]>
+  /** Sets the timer of one that has none, on the partition's clock in microseconds. Does nothing where there is one. */
+  rearm(app: string, ref: InvitationRef, at: number): Promise<void>
 }
 
 /** A session that invites or answers. */
@@ -161,6 +172,14 @@ export class Invitations {
     const to = following(record, { kind: 'timeUp', calleeThere: callee?.status === 'ONLINE' })
     // One that has moved on meanwhile has another timer.
     if (to !== null) await this.#step({ from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits), due: timer })
+  }
+
+  /** Timers of the partition were lost: what has none gets another, and with it its whole time once more. */
+  async rearm(lane: Pick<Lane, 'partition' | 'clockNow'>): Promise<void> {
+    const { store, limits } = this.options
+    for await (const found of store.kept(lane.partition)) {
+      await Promise.all(found.map(({ app, record }) => store.rearm(app, { userId: record.callee, id: record.id }, lane.clockNow + 1000 * lasts(record, limits))))
+    }
   }
 
   /** What an event makes of an invitation, and whether that changed anything. */

@@ -162,7 +162,7 @@ export type CommitReply =
   | { readonly outcome: 'done'; readonly clock: number; readonly results: readonly OpResult[] }
   | { readonly outcome: 'refused'; readonly why: BatchRefusal }
 
-/** Something to be done at a time of the partition's clock. It stays until whoever does it has taken it away (`Timers`). */
+/** Something to be done at a time of the partition's clock. It stays until whoever does it has taken it away (`Timers` of the sweeper). */
 export interface Timer {
   /** What is to be done: to tell the friends of a user who is gone, or to end an invitation. */
   readonly kind: 'farewell' | 'invitation'

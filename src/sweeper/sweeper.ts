@@ -12,12 +12,20 @@ const RETRY_MS = 50
 /** Deadlines that fall this close together are swept together, in milliseconds. */
 const SLACK_MS = 5
 
+/** What is due at some time and is no membership. */
+export interface Timers {
+  /** Does what a timer stands for, and takes it away. What it leaves is tried again with the next heartbeat. */
+  ring(lane: Lane, timer: Timer): Promise<void>
+  /** Some of the partition were lost: sets those again whose time is still known. */
+  rearm(lane: Lane): Promise<void>
+}
+
 /**
  * Ends what timed out. It looks when a heartbeat's answer, or a deadline that this node set itself, says that something
  * is due, and never otherwise. Whatever it finds is checked again by the script that ends it: sweepers may race.
  */
 export class Sweeper {
-  readonly #timers = new Map<number, { readonly at: number; readonly timer: NodeJS.Timeout }>()
+  readonly #planned = new Map<number, { readonly at: number; readonly timer: NodeJS.Timeout }>()
   readonly #sweeping = new Set<number>()
   readonly #reminding = new Set<number>()
   #closed = false
@@ -29,8 +37,7 @@ export class Sweeper {
     private readonly heartbeatMs: number,
     private readonly metrics: Metrics,
     private readonly log: Logger,
-    /** Does what a timer stands for, and takes it away. What it leaves is tried again with the next heartbeat. */
-    private readonly ring: (lane: Lane, timer: Timer) => Promise<void>,
+    private readonly timers: Timers,
   ) {}
 
   /** After a heartbeat: is something due before the next one? */
@@ -49,38 +56,39 @@ export class Sweeper {
 
   close(): void {
     this.#closed = true
-    for (const { timer } of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    for (const { timer } of this.#planned.values()) clearTimeout(timer)
+    this.#planned.clear()
   }
 
   #schedule(partition: number, inMs: number): void {
     if (this.#closed) return
     const at = performance.now() + inMs
-    const planned = this.#timers.get(partition)
+    const planned = this.#planned.get(partition)
     if (planned !== undefined && planned.at <= at) {
       // The earlier look will find that this one is still to come, and plan it.
       return
     }
     clearTimeout(planned?.timer)
     const timer = setTimeout(() => {
-      this.#timers.delete(partition)
+      this.#planned.delete(partition)
       void this.#sweep(partition)
     }, inMs)
     timer.unref()
-    this.#timers.set(partition, { at, timer })
+    this.#planned.set(partition, { at, timer })
   }
 
-  /** A list of deadlines, or of a node that is gone, lacks some: whoever has none gets one. */
+  /** A list of deadlines, or of a node that is gone, lacks some: whoever or whatever has none gets one. */
   async #remind(lane: Lane): Promise<void> {
     if (this.#reminding.has(lane.partition)) return
     this.#reminding.add(lane.partition)
     try {
       const { status } = await lane.submit({ kind: 'search' })
       if (status === 'early') return
-      this.log.warn({ partition: lane.partition }, 'data was lost; whoever nobody vouches for gets a deadline')
+      this.log.warn({ partition: lane.partition }, 'data was lost; whoever nobody vouches for, and what lacks a timer, gets a deadline')
       for await (const found of this.store.unvouched(lane.partition)) {
         await Promise.all(found.map((membership) => lane.submit({ ...membership, kind: 'remind' })))
       }
+      await this.timers.rearm(lane)
       await lane.submit({ kind: 'searched' })
     } catch (error) {
       // The next heartbeat says so again.
@@ -134,7 +142,7 @@ export class Sweeper {
 
   async #rings(lane: Lane, timer: Timer): Promise<void> {
     try {
-      await this.ring(lane, timer)
+      await this.timers.ring(lane, timer)
     } catch (error) {
       this.log.debug({ err: error, partition: lane.partition, kind: timer.kind }, 'timer')
     }

@@ -8,6 +8,7 @@ import { spawnPair, type Pair } from '../support/pair.js'
 import { connectPlain, type PlainClient } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
 import { spawnNode } from '../support/spawned.js'
+import { timersIn } from '../support/timers.js'
 import { elapse, eventually } from '../support/wait.js'
 
 const scope = useTestScope()
@@ -160,7 +161,6 @@ describe('002.16 a client is gone for good', () => {
     expect(sent).toBe('FAILED PEER_OFFLINE')
     expect(received).toBe('FAILED EXPIRED')
     expect(['ACCEPTED', 'FAILED EXPIRED', 'FAILED PEER_OFFLINE']).toContain(accepting)
-    const timers = async () => (await Promise.all((await pair.redis.keys('rollcall:{*}:timers')).map((key) => pair.redis.command('ZRANGE', key, '0', '-1') as Promise<string[]>))).flat()
-    expect((await timers()).filter((timer) => timer.startsWith('i'))).toHaveLength(all.length)
+    expect((await timersIn(pair.redis)).filter(({ timer }) => timer.startsWith('i'))).toHaveLength(all.length)
   }, 60_000)
 })

@@ -11,6 +11,7 @@ import type { RedisServer } from '../support/redis.js'
 import { useTestScope } from '../support/scope.js'
 import { spawnNode } from '../support/spawned.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
+import { timersIn } from '../support/timers.js'
 import { eventually, within } from '../support/wait.js'
 
 const scope = useTestScope()
@@ -113,11 +114,11 @@ describe('a node is killed', () => {
     a.process.kill('SIGKILL')
     await within(heard, LEASE_MS + GRACE_MS + 10_000, 'the first of them is told of')
     b.process.kill('SIGKILL')
-    const left = Number(await redis.command('ZCARD', 'rollcall:{0}:timers'))
+    const left = (await timersIn(redis)).length
     between.heal()
     expect(left).toBeGreaterThan(0)
     await eventually('of all of them', () => gone.every(({ user }) => hears.from(user).length > 0), { withinMs: CLAIM_MS + LEASE_MS + GRACE_MS + 10_000 })
-    await eventually('nothing is to be told any more', async () => (await redis.command('EXISTS', 'rollcall:{0}:timers')) === 0)
+    await eventually('nothing is to be told any more', async () => (await timersIn(redis)).length === 0)
     await hears.settled(bob)
     for (const { user } of gone) {
       expect(hears.from(user)).toEqual([{ from: user, id: expect.any(String), offline: true, timestamp: expect.any(Number) }])

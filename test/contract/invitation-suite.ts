@@ -143,7 +143,7 @@ export function invitationSuite(setup: Setup): void {
       expect(await read(node, sent.id)).toMatchObject({ state: 'ACCEPTED' })
       await node.store.invitations.forget(APP, ref, 2, timer, RULES)
       expect([await read(node, sent.id), await timers(node)]).toEqual([null, []])
-      expect([...(await keys(node, 'invitations')), ...(await keys(node, 'timers'))]).toEqual([])
+      expect(await keys(node, 'invitations')).toEqual([])
     })
 
     test('a timer without a record goes too', async () => {
@@ -155,6 +155,41 @@ export function invitationSuite(setup: Setup): void {
       await elapse(10)
       await node.store.invitations.forget(APP, { userId: 'bob', id: 'call-0001' }, 0, timer, RULES)
       expect(await timers(node)).toEqual([])
+    })
+
+    test('timers that were lost are missed, and only what lacks one gets another', async () => {
+      const node = await homeNode()
+      const [sent, other] = [start('call-0001'), start('call-0002')]
+      await put(node, sent)
+      await put(node, sent, LONG_MS, 'other')
+      expect((await node.beat()).dueLost).toBe(false)
+      expect((await node.beat()).nextDue).toBe((await timers(node))[0]?.at)
+      await redis.running.command('DEL', `rollcall:{${node.partition}}:timers`)
+      await put(node, other)
+      const untouched = await onlyTimer(node)
+      expect((await node.beat()).dueLost).toBe(true)
+      await node.do({ kind: 'search' })
+      const found: string[] = []
+      for await (const page of node.store.invitations.kept(node.partition)) {
+        for (const { app, record } of page) {
+          found.push(`${app} ${record.callee} ${record.id}`)
+          await node.store.invitations.rearm(app, { userId: record.callee, id: record.id }, 7)
+        }
+      }
+      expect(found.sort()).toEqual(['other bob call-0001', 'test bob call-0001', 'test bob call-0002'])
+      expect((await timers(node)).map(({ channel, id, at }) => [channel.app, id, at])).toEqual([['other', sent.id, 7], [APP, sent.id, 7], [APP, other.id, untouched.at]])
+      expect((await node.beat()).dueLost).toBe(true)
+      await node.do({ kind: 'searched' })
+      expect((await node.beat()).dueLost).toBe(false)
+    })
+
+    test('timers that are lost again while somebody looks for lost ones are missed again', async () => {
+      const node = await homeNode()
+      await redis.running.command('DEL', `rollcall:{${node.partition}}:timers`)
+      await node.do({ kind: 'search' })
+      await redis.running.command('DEL', `rollcall:{${node.partition}}:timers`)
+      await node.do({ kind: 'searched' })
+      expect((await node.beat()).dueLost).toBe(true)
     })
 
     test('so many are open at once, and so many there with those that have ended', async () => {

@@ -56,7 +56,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
       }
     },
   },
-  ...(['members', 'sessions', 'owned', 'clock', 'leases', 'due', 'where'] as const).map(
+  ...(['members', 'sessions', 'owned', 'clock', 'leases', 'due', 'timers', 'where'] as const).map(
     (kind): Fault => ({
       name: `key-lost-${kind}`,
       what: `a \`${kind}\` key of something alive is deleted, three times`,
@@ -66,7 +66,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
       apply: (world) =>
         repeatedly(world, 3, [200, 900], async () => {
           const { redis, random } = world
-          const keys = await redis.keys(kind === 'members' || kind === 'sessions' ? `rollcall:{*}:${kind}:dev:MESSAGE:*` : `rollcall:{*}:${kind}${kind === 'due' || kind === 'clock' || kind === 'leases' ? '' : ':*'}`)
+          const keys = await redis.keys(kind === 'members' || kind === 'sessions' ? `rollcall:{*}:${kind}:dev:MESSAGE:*` : `rollcall:{*}:${kind}${kind === 'due' || kind === 'timers' || kind === 'clock' || kind === 'leases' ? '' : ':*'}`)
           if (keys.length > 0) await redis.command('DEL', random.pick(keys))
         }),
     }),

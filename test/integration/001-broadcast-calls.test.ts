@@ -6,6 +6,7 @@ import { NoticeLog } from '../support/notice-log.js'
 import { connectPlain, type PlainClient } from '../support/plain.js'
 import type { Monitored } from '../support/redis-monitor.js'
 import { useTestScope } from '../support/scope.js'
+import { timersIn } from '../support/timers.js'
 import { eventually } from '../support/wait.js'
 
 const PARTITIONS = 16
@@ -48,7 +49,7 @@ test('001.15 a broadcast to 500 friends is one read, and at most one call and on
     const { statuses } = (await ann.must('queryPeers', { userIds: crowd.map(({ user }) => user) })) as { statuses: Record<string, { status: string }> }
     return Object.values(statuses).every(({ status }) => status === 'OFFLINE')
   })
-  await eventually('and nothing is to be told of it', async () => (await cluster.redis.keys('rollcall:{*}:timers')).length === 0)
+  await eventually('and nothing is to be told of it', async () => (await timersIn(cluster.redis)).length === 0)
   // Both nodes have looked for what there was to be told: the slower one finds that it is done.
   await eventually('and both nodes know that', async () => (await monitor.during(300)).every(({ name }) => !name.startsWith('eval')))
   const away = await costOf(ann, monitor)

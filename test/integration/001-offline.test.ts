@@ -6,6 +6,7 @@ import { startNode, useCluster, type TestCluster } from '../support/node.js'
 import { statusOf } from '../support/on-off.js'
 import { useTestScope } from '../support/scope.js'
 import { befriend, TimUser } from '../support/tim.js'
+import { timersIn } from '../support/timers.js'
 import { eventually } from '../support/wait.js'
 
 const cluster = useCluster()
@@ -79,7 +80,7 @@ describe('when an account\'s last session is gone', () => {
     for (const each of accounts) await befriend(each, friend)
     wire.cut()
     await Promise.all(accounts.map((each) => eventually(`${each.account} is gone`, async () => (await statusOf(node, each.account)).status === 'OFFLINE')))
-    await eventually('and nothing is to be told of it', async () => (await there.redis.keys('rollcall:{*}:timers')).length === 0)
+    await eventually('and nothing is to be told of it', async () => (await timersIn(there.redis)).length === 0)
     await friend.settled(await TimUser.login(scope, account('marker'), node, { appId }))
     return { friend, gone: accounts.map((each) => each.account) }
   }

@@ -6,6 +6,7 @@ import { Link } from '../support/link.js'
 import { useCluster } from '../support/node.js'
 import { connectPlain } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
+import { timersIn } from '../support/timers.js'
 import { eventually } from '../support/wait.js'
 
 const RECEIPT_MS = 1_200
@@ -268,14 +269,9 @@ test('nothing is left of them in Redis once their time is over', async () => {
   const { bob, annLog, id } = await ringing()
   await bob.invitations.accept(id)
   await annLog.end(id)
-  const keys = async (what: string) => cluster.redis.keys(`rollcall:{*}:${what}*`)
-  // What has ended is remembered for two minutes. They are over here when the timers say so.
-  const hurry = async (timers: string) => {
-    const all = (await cluster.redis.command('ZRANGE', timers, '0', '-1')) as string[]
-    for (const timer of all) await cluster.redis.command('ZADD', timers, 'XX', '1', timer)
-  }
   await eventually('they are forgotten', async () => {
-    await Promise.all((await keys('timers')).map(hurry))
-    return (await keys('invitations')).length === 0 && (await keys('timers')).length === 0
+    // What has ended is remembered for two minutes. They are over here when the timers say so.
+    for (const { key, timer } of await timersIn(cluster.redis)) await cluster.redis.command('ZADD', key, 'XX', '1', timer)
+    return (await cluster.redis.keys('rollcall:{*}:invitations*')).length === 0 && (await timersIn(cluster.redis)).length === 0
   }, { everyMs: 100 })
 })

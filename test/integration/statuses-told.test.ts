@@ -8,6 +8,7 @@ import { useCluster, type NodeAddress } from '../support/node.js'
 import { befriend, NoticeLog } from '../support/notice-log.js'
 import { connectPlain } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
+import { timersIn } from '../support/timers.js'
 import { eventually } from '../support/wait.js'
 
 const PARTITIONS = 16
@@ -92,7 +93,7 @@ describe('a broadcast', () => {
     await befriend(ann, bob)
     await bob.logout()
     await annHears.next(bob.userId)
-    await eventually('nothing is to be told any more', async () => (await cluster.redis.keys('rollcall:{*}:timers')).length === 0)
+    await eventually('nothing is to be told any more', async () => (await timersIn(cluster.redis)).length === 0)
     const before = Object.keys(await cluster.redis.contents()).sort()
     await ann.status.broadcast({ status: 'missed' })
     expect(await ann.status.send(bob.userId, { status: 'missed' })).toEqual({ failed: [], timestamp: expect.any(Number) })
@@ -160,7 +161,7 @@ describe('who is gone', () => {
     expect(await bobHears.next(ann.userId)).toEqual({ from: ann.userId, id: expect.stringMatching(/^\d+$/), offline: true, timestamp: expect.any(Number) })
     await bobHears.settled(marker)
     expect(bobHears.from(ann.userId)).toHaveLength(2)
-    await eventually('nothing is to be told any more', async () => (await cluster.redis.keys('rollcall:{*}:timers')).length === 0)
+    await eventually('nothing is to be told any more', async () => (await timersIn(cluster.redis)).length === 0)
   })
 
   test('is told again with the same id, which the SDK takes for what it is; another going is news', async () => {

@@ -1,15 +1,17 @@
 import { unpacked, packed, type InvitationRecord } from '../../presence/invitation.js'
-import type { InvitationOutcome, InvitationRules, InvitationStep, InvitationStore } from '../../presence/invitations.js'
+import type { InvitationOutcome, InvitationRules, InvitationStep, InvitationStore, KeptInvitation } from '../../presence/invitations.js'
 import { userChannel, type Timer } from '../../presence/types.js'
 import { isOpen, type InvitationRef } from '../../protocol/invitations.js'
 import { numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
-import { timerText, type Keys } from './keys.js'
+import { ownerOfInvitations, timerText, type Keys } from './keys.js'
 import * as scripts from './scripts.js'
 
 /** How much longer than its next timer a user's list of invitations is kept, in seconds: only if no node is left to end them. */
 const MARGIN_S = 900
 /** Lists that are read at once. */
 const READ_MAX = 100
+/** What `timer.lua` takes for a timer that is not there. */
+const UNSET = '-1'
 
 type Client = Parameters<scripts.Script['run']>[0]
 
@@ -17,6 +19,8 @@ export interface RedisInvitationsOptions {
   readonly redis: Client
   /** The keys of the partition that a user's data is in. */
   readonly keysOf: (app: string, userId: string) => Keys
+  /** Every `invitations` key of a partition, page by page. */
+  readonly keysLike: (partition: number) => AsyncIterable<readonly string[]>
   /** Gives every failure one of the port's two meanings. */
   readonly call: <T>(running: Promise<T>) => Promise<T>
 }
@@ -56,8 +60,19 @@ export class RedisInvitations implements InvitationStore {
     decodeOutcome(await this.#run(scripts.invitationShrinking, app, ref.userId, args))
   }
 
+  async *kept(partition: number): AsyncIterable<readonly KeptInvitation[]> {
+    for await (const keys of this.options.keysLike(partition)) {
+      for (const { app, userId } of keys.map(ownerOfInvitations)) yield (await this.sentTo(app, [userId])).map((record) => ({ app, record }))
+    }
+  }
+
+  async rearm(app: string, { userId, id }: InvitationRef, at: number): Promise<void> {
+    const { redis, keysOf, call } = this.options
+    await call(scripts.timer.run(redis, [keysOf(app, userId).timers], [timerOf(app, userId, id), UNSET, String(Math.ceil(at))]))
+  }
+
   #timerArgs(app: string, { userId, id }: InvitationRef, due: Timer | undefined, timerMs: number, { periodMs }: InvitationRules): string[] {
-    const timer = timerText({ kind: 'invitation', channel: userChannel(app, userId), id })
+    const timer = timerOf(app, userId, id)
     const lifetime = Math.ceil(timerMs / 1000) + MARGIN_S
     return [timer, due === undefined ? '' : String(due.at), String(timerMs * 1000), String(periodMs * 1000), String(lifetime)]
   }
@@ -67,6 +82,10 @@ export class RedisInvitations implements InvitationStore {
     const keys = keysOf(app, userId)
     return replyOf(await call(script.run(redis, [keys.clock, keys.invitations(app, userId), keys.timers, keys.post, keys.roster(app, userId)], args)), 'invitation')
   }
+}
+
+function timerOf(app: string, userId: string, id: string): string {
+  return timerText({ kind: 'invitation', channel: userChannel(app, userId), id })
 }
 
 function decodeOutcome(reply: readonly unknown[]): InvitationOutcome {

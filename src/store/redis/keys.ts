@@ -92,6 +92,10 @@ export class Keys {
   invitations(app: string, userId: string): string {
     return `${this.#prefix}invitations:${app}:${userId}`
   }
+  /** Matches those of every user. */
+  get everybodysInvitations(): string {
+    return `${this.#prefix}invitations:*`
+  }
   /** What lasts of a user. */
   meta(app: string, userId: string): string {
     return `${this.#prefix}meta:${app}:${userId}`
@@ -110,6 +114,13 @@ export const KEYS_PATTERN = 'rollcall:*'
 /** Whether a key may stay for ever: the partition count, and what lasts of a user (metadata, friends). Every other one expires by itself. */
 export function mayStay(key: string): boolean {
   return key === PARTITION_COUNT_KEY || /^rollcall:\{\d+\}:(meta|roster|asked):/.test(key)
+}
+
+/** Whose invitations a key holds. */
+export function ownerOfInvitations(key: string): { readonly app: string; readonly userId: string } {
+  const [, app, userId] = /^rollcall:\{\d+\}:invitations:([^:]+):(.*)$/s.exec(key) ?? []
+  if (app === undefined || userId === undefined) throw new Error(`not a key of invitations: ${JSON.stringify(key)}`)
+  return { app, userId }
 }
 
 /** Matches every channel's members key, in any partition. */

@@ -9,6 +9,9 @@ export function upTo(most: number, flat: readonly string[]): { readonly rows: re
   return { rows, next: Infinity }
 }
 
+/** Keys or fields that one call of a SCAN looks at. */
+export const SCAN_COUNT = 500
+
 type Page = readonly [cursor: string, found: readonly string[]]
 
 /** What a SCAN, HSCAN or SSCAN finds, call by call. */

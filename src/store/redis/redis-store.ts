@@ -30,7 +30,7 @@ import { RedisRoster } from './roster-store.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
 import { RecentOwners } from './recent-owners.js'
-import { pages, parseCursor, upTo } from './paging.js'
+import { pages, parseCursor, SCAN_COUNT, upTo } from './paging.js'
 import { checkRequirements } from './requirements.js'
 import type { Subscriber } from './subscriber.js'
 import { Topology } from './topology.js'
@@ -44,8 +44,6 @@ const REFUSALS = /^(OOM|LOADING|BUSY|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NO
 const UNSENT = /Stream isn't writeable|Cluster isn't ready|Cluster is ended|Too many Cluster redirections|All keys in the pipeline should belong to the same slots/
 
 const FIXED_KEYS = 8
-/** Keys or fields that one call of a SCAN looks at. */
-const SCAN_COUNT = 500
 
 /** The one implementation of the port, on Redis >= 7.0: a single server, Redis Cluster, or a master behind Sentinels. */
 export class RedisStore implements PresenceStore, PostOffice {
@@ -96,6 +94,7 @@ export class RedisStore implements PresenceStore, PostOffice {
     this.invitations = new RedisInvitations({
       redis,
       keysOf: (app, userId) => this.#keysOf(userChannel(app, userId)),
+      keysLike: (partition) => this.#keysLike(this.#of(partition).everybodysInvitations),
       call: (running) => this.#call(running),
     })
     this.outbox = new RedisOutbox({ redis, subscriber, keys: this.#keys, ttlS: KEY_TTL_S, call: (running) => this.#call(running) })
@@ -307,13 +306,15 @@ export class RedisStore implements PresenceStore, PostOffice {
   async *unvouched(partition: number): AsyncIterable<readonly Membership[]> {
     const keys = this.#of(partition)
     const nodes = new Set(await this.#call(this.redis.zrange(keys.leases, '0', '-1')))
-    for (const server of this.#topology.masters()) {
-      for await (const found of pages((cursor) => this.#call(server.scan(cursor, 'MATCH', keys.pattern, 'COUNT', SCAN_COUNT)))) {
-        for (const key of found) if (key.startsWith(keys.sessions(''))) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)), nodes)
-        const members = found.filter((key) => key.startsWith(keys.members('')))
-        yield (await Promise.all(members.map((key) => this.#withoutSessions(keys, key)))).flat()
-      }
+    for await (const found of this.#keysLike(keys.pattern)) {
+      for (const key of found) if (key.startsWith(keys.sessions(''))) yield* this.#unvouchedIn(key, parseChannelId(key.slice(keys.sessions('').length)), nodes)
+      const members = found.filter((key) => key.startsWith(keys.members('')))
+      yield (await Promise.all(members.map((key) => this.#withoutSessions(keys, key)))).flat()
     }
+  }
+
+  async *#keysLike(pattern: string): AsyncIterable<readonly string[]> {
+    for (const server of this.#topology.masters()) yield* pages((cursor) => this.#call(server.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)))
   }
 
   /** Members of a channel whose sessions are lost: who vouches for whom is not known any more. */

@@ -389,11 +389,13 @@ function act.remind(ch, op) -- its deadline was lost, so it gets another
   return result('ok', ch)
 end
 
--- A node looks for all who lack a deadline. What is due now counts as all there is, so that a loss during the search shows.
+-- A node looks for all that lacks a deadline. What is due now counts as all there is, and timers as whole, so that a loss during the search shows.
 function act.search()
   local due, lease = redis.call('ZCARD', dueKey), tonumber(redis.call('ZSCORE', leasesKey, search) or 0)
-  if search ~= node and lease > now and due >= dues then return result('early') end -- another one is at it
+  if search ~= node and lease > now and due >= dues and redis.call('ZSCORE', timersKey, '') then return result('early') end -- another one is at it
   dues, search = due, node
+  redis.call('ZADD', timersKey, '+inf', '')
+  redis.call('EXPIRE', timersKey, ttl, 'NX')
   return result('ok')
 end
 function act.searched()

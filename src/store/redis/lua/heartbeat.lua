@@ -5,8 +5,9 @@
 --       ('' for none), 7 id of a life that would begin now, 8 the highest clock that the node has seen,
 --       9 '1': mark owned:<node> as whole (its '' entry)
 -- reply {'held' | 'taken' | 'late', life, clock, time (ms), hold until, next deadline, next lease end of another node,
---       count of owned or '-1' when its '' is gone, '1' when due lacks, or may lack, what commit put there, version of the statuses, number of the last post};
---       '' where there is none
+--       count of owned or '-1' when its '' is gone, '1' when due or timers lack, or may lack, what was put there, version of the statuses,
+--       number of the last post}; '' where there is none
+-- timers: the entry '', at +inf, is the mark that the list is whole
 
 local clockKey, leasesKey, dueKey, ownedKey, timersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, number, period, ttl, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -26,14 +27,15 @@ local cut = math.min(step, 1.5 * period)
 if not life or lost then
   if not life then -- how many were due is lost with the clock: somebody has to look
     dues = due
-    if known ~= '' then search = node end
+    if known ~= '' then search = node
+    else redis.call('ZADD', timersKey, '+inf', '') end
   end
   local seen = tonumber(ARGV[8])
   local before = life and now + cut or seen
   now = math.max(time, now, seen)
   if before > 0 and now > before then -- the clock leaps, so that versions rise: nobody's deadline comes nearer by that
     for _, key in ipairs({dueKey, timersKey}) do
-      local all = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+      local all = redis.call('ZRANGEBYSCORE', key, '-inf', '(+inf', 'WITHSCORES')
       for i = 1, #all, 2 do redis.call('ZADD', key, text(tonumber(all[i + 1]) + now - before), all[i]) end
     end
   end
@@ -55,7 +57,7 @@ redis.call('HSET', clockKey, 'life', life, 'now', text(now), 'time', text(time),
   'fresh', text(fresh), 'born', text(born), 'due', text(dues), 'search', search, 'number:' .. node, ARGV[2])
 for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ttl) end
 
-local nextDue, nextTimer = redis.call('ZRANGE', dueKey, 0, 0, 'WITHSCORES')[2], redis.call('ZRANGE', timersKey, 0, 0, 'WITHSCORES')[2]
+local nextDue, nextTimer = redis.call('ZRANGE', dueKey, 0, 0, 'WITHSCORES')[2], redis.call('ZRANGEBYSCORE', timersKey, '-inf', '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 if nextTimer and (not nextDue or tonumber(nextTimer) < tonumber(nextDue)) then nextDue = nextTimer end
 local nextLease = ''
 local leases = redis.call('ZRANGE', leasesKey, 0, 1, 'WITHSCORES')
@@ -65,4 +67,4 @@ end
 local owned = -1
 if redis.call('SISMEMBER', ownedKey, '') == 1 then owned = redis.call('SCARD', ownedKey) - 1 end
 return {lease > 0 and 'held' or 'taken', life, text(now), text(math.floor(time / 1000)), text(hold), nextDue or '', nextLease, text(owned),
-  (search ~= '' or due < dues) and '1' or '0', c[11] or '0', c[12] or '0'}
+  (search ~= '' or due < dues or not redis.call('ZSCORE', timersKey, '')) and '1' or '0', c[11] or '0', c[12] or '0'}
