@@ -105,11 +105,12 @@ export function createNode(options: NodeOptions = {}): Node {
   const invitations = new Invitations({
     store: store.invitations,
     roster: store.roster,
-    presence,
+    statuses: store,
+    app: config.appId,
     limits: config.limits,
     heartbeatMs: config.heartbeatMs,
     metrics,
-    onTimer: (userId, inMs) => sweeper.deadline(store.partitionOf(userChannel(config.appId, userId)), inMs),
+    onTimer: (app, userId, inMs) => sweeper.deadline(store.partitionOf(userChannel(app, userId)), inMs),
   })
   const ring = (lane: Lane, timer: Timer): Promise<void> => {
     switch (timer.kind) {

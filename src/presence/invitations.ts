@@ -4,8 +4,9 @@ import type { Limits } from '../protocol/limits.js'
 import { begun, following, lasts, shown, type InvitationEvent, type InvitationRecord } from './invitation.js'
 import type { Lane } from './lane.js'
 import type { RosterStore } from './roster.js'
-import type { Presence } from './service.js'
 import { settled } from './settled.js'
+import { statusesOf } from './statuses.js'
+import type { PresenceStore } from './store.js'
 import type { Timer } from './types.js'
 
 /** One step of an invitation, carried out only if it is as the caller has seen it. */
@@ -77,12 +78,13 @@ export interface Party {
 export interface InvitationsOptions {
   readonly store: InvitationStore
   readonly roster: Pick<RosterStore, 'blocks'>
-  readonly presence: Pick<Presence, 'app' | 'statuses'>
+  readonly statuses: Pick<PresenceStore, 'partitionOf' | 'statuses'>
+  readonly app: string
   readonly limits: Limits
   readonly heartbeatMs: number
   readonly metrics: { readonly invitations: { inc(labels: { readonly state: string }): void } }
-  /** A timer has been set where this user's data is, to ring in so many milliseconds. */
-  readonly onTimer: (userId: string, inMs: number) => void
+  /** A timer has been set where the data of this user of an app is, to ring in so many milliseconds. */
+  readonly onTimer: (app: string, userId: string, inMs: number) => void
 }
 
 /** How many times as many invitations as may be open are kept for one user, with those that have ended. */
@@ -107,11 +109,11 @@ export class Invitations {
 
   /** USER_BLOCKED, INVALID_PEER, INVITATION_LIMIT, INVITATION_EXISTS. The same one sent again is as it is by now. */
   async invite(caller: Party, { userId, id, content, channelId }: Required<InviteRequest>): Promise<Invitation> {
-    const { roster, presence, limits } = this.options
+    const { roster, app, limits } = this.options
     if (userId === caller.userId) throw new RollcallError('INVALID_PEER', 'one cannot invite oneself')
-    if (await settled(roster.blocks(presence.app, caller.userId, userId))) throw blocked()
+    if (await settled(roster.blocks(app, caller.userId, userId))) throw blocked()
     const to = begun({ id, caller: caller.userId, callee: userId, session: caller.sessionId, content, channelId })
-    const result = await this.#step({ from: 0, to, wasOpen: false, timerMs: lasts(to, limits) })
+    const result = await this.#step(app, { from: 0, to, wasOpen: false, timerMs: lasts(to, limits) })
     switch (result.outcome) {
       case 'done':
         return shown({ ...to, timestamp: result.timestamp })
@@ -154,24 +156,26 @@ export class Invitations {
 
   /** In order; `null` for what is not known. */
   read(of: readonly InvitationRef[]): Promise<readonly (InvitationRecord | null)[]> {
-    return of.length === 0 ? Promise.resolve([]) : settled(this.options.store.read(this.options.presence.app, of))
+    return of.length === 0 ? Promise.resolve([]) : settled(this.options.store.read(this.options.app, of))
   }
 
   /** All open ones that these users were sent. */
   async openTo(userIds: readonly string[]): Promise<readonly InvitationRecord[]> {
-    return (await settled(this.options.store.sentTo(this.options.presence.app, userIds))).filter(isOpen)
+    return (await settled(this.options.store.sentTo(this.options.app, userIds))).filter(isOpen)
   }
 
   /** The timer of an invitation is over: it ends, or is forgotten. */
   async ring(timer: Timer): Promise<void> {
-    const { store, presence } = this.options
-    const ref = { userId: timer.channel.name, id: timer.id }
-    const [record = null] = await store.read(presence.app, [ref])
-    if (record === null || !isOpen(record)) return store.forget(presence.app, ref, record?.revision ?? 0, timer, this.#rules)
-    const [callee] = record.state === 'SENT' ? await presence.statuses([record.callee]) : []
+    const { store, statuses } = this.options
+    // Nodes of several apps may share a Redis, and sweep for each other.
+    const { app, name: userId } = timer.channel
+    const ref = { userId, id: timer.id }
+    const [record = null] = await store.read(app, [ref])
+    if (record === null || !isOpen(record)) return store.forget(app, ref, record?.revision ?? 0, timer, this.#rules)
+    const [callee] = record.state === 'SENT' ? await statusesOf(statuses, app, [userId]) : []
     const to = following(record, { kind: 'timeUp', calleeThere: callee?.status === 'ONLINE' })
     // One that has moved on meanwhile has another timer.
-    if (to !== null) await this.#step({ from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits), due: timer })
+    if (to !== null) await this.#step(app, { from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits), due: timer })
   }
 
   /** Timers of the partition were lost: what has none gets another, and with it its whole time once more. */
@@ -193,19 +197,19 @@ export class Invitations {
       if (record === null || !may(record)) throw new RollcallError('INVITATION_UNKNOWN', 'there is no such invitation, or none any more')
       const to = following(record, event)
       if (to === null) return { record, moved: false }
-      const result = await this.#step({ from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits) })
+      const result = await this.#step(this.options.app, { from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits) })
       if (result.outcome === 'done') return { record: { ...to, timestamp: result.timestamp }, moved: true }
       if (result.outcome === 'conflict') record = result.found
     }
     throw new RollcallError('PRESENCE_OPERATION_FAILED', 'the invitation kept changing')
   }
 
-  async #step(step: InvitationStep): Promise<InvitationOutcome> {
-    const { store, presence, metrics, onTimer } = this.options
-    const result = await settled(store.step(presence.app, step, this.#rules))
+  async #step(app: string, step: InvitationStep): Promise<InvitationOutcome> {
+    const { store, metrics, onTimer } = this.options
+    const result = await settled(store.step(app, step, this.#rules))
     if (result.outcome === 'done') {
       metrics.invitations.inc({ state: step.to.state })
-      onTimer(step.to.callee, step.timerMs)
+      onTimer(app, step.to.callee, step.timerMs)
     }
     return result
   }

@@ -149,6 +149,16 @@ test('an invitation that Redis has lost ends on both sides, with nobody to say s
   await eventually('the next one is served', async () => (await ann.invitations.send(bob.userId)).state === 'SENT')
 }, 30_000)
 
+test('V1: an invitation of an app whose nodes are all gone ends by those of another app on the same Redis', async () => {
+  const node = await startNode(scope, { redisUrl: cluster.redis.url, appId: 'another', limits: { invitationReceiptMs: 1_000 } })
+  const ann = await connectPlain(scope, unique('ann'), node, { reconnection: false, auth: { appId: 'another' } })
+  const { userId, id } = { userId: unique('nobody'), id: unique('call') }
+  await ann.must('invite', { userId, id })
+  await node.close()
+  const [key = ''] = await cluster.redis.keys(`rollcall:{*}:invitations:another:${userId}`)
+  await eventually('it has failed', async () => (await cluster.redis.hash(key))[id]?.includes('"FAILED"'))
+})
+
 describe('a client that reads nothing', () => {
   const MUCH = 'x'.repeat(800_000)
 
