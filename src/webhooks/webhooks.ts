@@ -40,9 +40,9 @@ export class Webhooks {
 
   /** From here on changes are kept for the receivers. Before the node makes any. */
   keep(): void {
-    if (this.#receivers.length === 0) return
     const { store, config, nodeId, metrics, log } = this.options
-    store.keepOutbox(config.limits.outboxEntries)
+    store.keepOutbox(config.limits.outboxEntries, this.#receivers.length === 0 ? '' : config.appId)
+    if (this.#receivers.length === 0) return
     store.outbox.keepGivenUp(config.limits.webhookGivenUp)
     this.#dispatcher = new Dispatcher({
       outbox: store.outbox,

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals'
 
 import type { WebhookMessage } from '../../src/protocol/webhooks.js'
 import { http } from '../support/http.js'
+import { startNode } from '../support/node.js'
 import { connectPlain } from '../support/plain.js'
 import { RedisServer } from '../support/redis.js'
 import { useTestScope } from '../support/scope.js'
@@ -36,6 +37,19 @@ test('003.6: who comes and goes is told, signed, in order for one user, by two n
   expect(offline?.data).toEqual({ peerId: 'ada', closeCode: 1, closeMsg: 'logout', sourceIP: expect.stringContaining('127.0.0.1'), tag: 'web' })
   expect(new Date(online?.timestamp ?? '').toISOString()).toBe(online?.timestamp)
   expect(other.taken.map(({ id }) => id)).toEqual(hooks.taken.map(({ id }) => id))
+})
+
+test('003.6: who times out is told of, also where a node of another app on the same Redis finds out, which has no webhooks itself', async () => {
+  const node = await startWebhookNode(scope, redis, [hooks], { appId: 'told' })
+  const users = Array.from({ length: 20 }, (_, i) => `user-${i}`)
+  for (const user of users) await connectPlain(scope, user, node, { reconnection: false, auth: { appId: 'told' } })
+  await hooks.until('all are online', () => users.every((user) => hooks.statusOf(user).length === 1))
+  await startNode(scope, { redisUrl: redis.url, appId: 'untold' })
+  await node.close()
+  await eventually('all are gone', async () => (await redis.keys('rollcall:{*}:seen:told:*')).length === users.length)
+  await startWebhookNode(scope, redis, [hooks], { appId: 'told' })
+  await hooks.until('and told of', () => users.every((user) => hooks.statusOf(user).length === 2))
+  for (const user of users) expect(hooks.statusOf(user)).toEqual(['_clientOnline', '_clientOffline 2'])
 })
 
 test('003.7: what ended a session is told, and a login that replaces one', async () => {

@@ -19,7 +19,7 @@ let partition: number
 beforeEach(async () => {
   redis = await singleRedis.start(scope)
   store = await redis.open(scope, 'maker')
-  store.keepOutbox(1_000)
+  store.keepOutbox(1_000, 'test')
   store.outbox.keepGivenUp(3)
   partition = store.partitionOf(lobby)
   maker = new TestNode('maker', store, partition)
@@ -110,6 +110,23 @@ test('a receiver that comes later begins with what is there, and counts from it'
   await claim('a', ['r'])
   await maker.join(lobby, 'bob')
   expect((await claim('a', ['r', 's'])).mine.get('s')).toMatchObject({ place: '', sequence: 2, behind: 1 })
+})
+
+test('an app\'s events are written by whichever node makes them while the app has receivers, and by none when it has not', async () => {
+  const other = new TestNode('other', await redis.open(scope, 'other'), partition)
+  await other.beat()
+  const elsewhere = { ...lobby, app: 'elsewhere' }
+  await other.join(lobby, 'ann')
+  await claim('a', ['test:r', 'testing:r'])
+  await other.join(lobby, 'bob')
+  await other.join(elsewhere, 'bob')
+  await maker.join(elsewhere, 'cem')
+  expect((await readAll()).map(({ app, event }) => [app, event.kind])).toEqual([['test', 'join']])
+  await redis.command('HSET', `rollcall:{${partition}}:claims`, 'test:r', 'a 1000')
+  await claim('b', ['elsewhere:r'])
+  await other.join(lobby, 'dan')
+  await other.join(elsewhere, 'dan')
+  expect((await readAll()).map(({ app, event }) => [app, event.kind])).toEqual([['test', 'join'], ['elsewhere', 'join']])
 })
 
 test('a flush: the next claim begins anew, an owner may go on, and nothing is in the way of what comes then', async () => {

@@ -20,7 +20,7 @@ let maker: TestNode
 beforeEach(async () => {
   redis = await singleRedis.start(scope)
   const store = await redis.open(scope, 'maker')
-  store.keepOutbox(1_000)
+  store.keepOutbox(1_000, 'test')
   maker = new TestNode('maker', store, store.partitionOf(lobby))
   await maker.beat()
 })

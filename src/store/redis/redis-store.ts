@@ -3,6 +3,7 @@ import type { Logger } from '../../log.js'
 import type { Post, PostGap, PostOffice } from '../../presence/post.js'
 import type { StatusEvent, StatusReading } from '../../presence/status.js'
 import { StoreRefusedError, UnknownOutcomeError, type Batch, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
+import { DEFAULT_LIMITS } from '../../protocol/limits.js'
 import {
   channelId,
   isShrinking,
@@ -60,7 +61,7 @@ export class RedisStore implements PresenceStore, PostOffice {
   readonly #keys: readonly Keys[]
   readonly #topology: Topology
   readonly #owners = new RecentOwners()
-  #outboxMost = 0
+  #outbox = { entries: DEFAULT_LIMITS.outboxEntries, app: '' }
   #quietApp = ''
 
   constructor(
@@ -100,9 +101,12 @@ export class RedisStore implements PresenceStore, PostOffice {
     this.outbox = new RedisOutbox({ redis, subscriber, keys: this.#keys, ttlS: KEY_TTL_S, call: (running) => this.#call(running) })
   }
 
-  /** From here on changes are written into the outbox, which keeps about so many of a partition; 0 for none. */
-  keepOutbox(entries: number): void {
-    this.#outboxMost = entries
+  /**
+   * From here on changes of this app (`''`: of none) are written into the outbox, which keeps about so many of a partition; and always those
+   * of apps that have claimed a receiver there, for a node ends what is of others too.
+   */
+  keepOutbox(entries: number, app: string): void {
+    this.#outbox = { entries, app }
   }
 
   /** From here on nothing is written to tell friends that users of this app are gone. */
@@ -143,7 +147,7 @@ export class RedisStore implements PresenceStore, PostOffice {
           script.run(
             this.redis,
             [keys.clock, keys.leases, keys.due, keys.owned(batch.node), keys.status, keys.outbox, keys.written, keys.timers, ...encoded.keys],
-            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outboxMost), this.#quietApp, ...encoded.args],
+            [batch.node, String(batch.number), batch.life, String(batch.periodMs * 1000), String(KEY_TTL_S), String(this.#outbox.entries), this.#outbox.app, this.#quietApp, ...encoded.args],
           ),
         ),
         'commit',

@@ -3,8 +3,8 @@
 -- KEYS  1 clock, 2 leases, 3 due, 4 owned:<node>, 5 status (a channel of pub/sub), 6 outbox, 7 written (another one), 8 timers,
 --       then as ARGV names them by index: owned:<other>, and for each channel members, sessions, events (in a row), and
 --       where:<user>, or of a USER channel seen, gone, inbox, invitations and roster:<user> (in a row)
--- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 entries of the outbox (0: none is kept),
---       7 the app whose users' friends are not told who is gone (or empty), 8 count of other nodes, then node and key index for each of those, then 12 for each op:
+-- ARGV  1 node, 2 number, 3 life, 4 heartbeat period (us), 5 lifetime of keys (s), 6 most entries of the outbox, 7 the app
+--       whose receivers this node has, 8 the app whose users' friends are not told who is gone (each may be empty), 9 count of other nodes, then node and key index for each of those, then 12 for each op:
 --       kind, members key index, where key index (negative: seen), channel id, user, session, attach, timeout (us), revision,
 --       joined at, states, how
 --       (where attach stands, a placeholder has the version that its feed has seen; where states stand, ops on a lease have its
@@ -22,7 +22,7 @@
 
 local clockKey, leasesKey, dueKey, ownedKey, statusKey, outboxKey, writtenKey, timersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local node, number, life, period, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local outboxMost, quiet = tonumber(ARGV[6]), ARGV[7] .. ':'
+local outboxMost, quiet = tonumber(ARGV[6]), ARGV[8] .. ':'
 local OP, NUL = 12, '\0'
 local DUE, LEAVING = '-', '~' -- holders of a session that no node vouches for: ends as timeout, ends as leave
 local SEEN, GONE = 604800, 86400 -- for so long (s) it is known that somebody was here, and that a session may not return
@@ -32,7 +32,7 @@ local function text(n) return string.format('%.0f', n) end
 local function vacant(hash) return redis.call('HLEN', hash) == redis.call('HEXISTS', hash, '') end -- nothing but its own '' is left
 
 -- 1. May this batch be executed at all?
-local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied', 'search', 'status', 'sequence')
+local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'hold', 'fresh', 'number:' .. node, 'due', 'emptied', 'search', 'status', 'sequence', 'receiving')
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 if c[1] ~= life or c[4] ~= replid then return {'life'} end
 if tonumber(redis.call('ZSCORE', leasesKey, node) or 0) <= 0 then return {'lease'} end
@@ -43,6 +43,8 @@ local time = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local step = math.max(0, time - tonumber(c[3]))
 local now, hold, fresh, dues, emptied, search = tonumber(c[2]), tonumber(c[5]), tonumber(c[6]), tonumber(c[8] or 0), tonumber(c[9] or 0), c[10] or ''
 local statusVersion, sequence = tonumber(c[11] or 0), tonumber(c[12] or 0)
+-- Whose events are kept, whichever app's node makes or ends something: `:app:app:`.
+local receiving = (c[13] or ':') .. ARGV[7] .. ':'
 if step > 1.5 * period then -- Redis stood still, or its clock jumped: nobody's deadline runs out because of that
   step = 1.5 * period
   hold = math.max(hold, now + step + 2 * period)
@@ -50,8 +52,8 @@ end
 now = math.floor(now + step)
 local function tick() now = now + 1; return now end
 
-local owned, at = {[node] = ownedKey}, 9
-for _ = 1, tonumber(ARGV[8]) do
+local owned, at = {[node] = ownedKey}, 10
+for _ = 1, tonumber(ARGV[9]) do
   owned[ARGV[at]] = KEYS[tonumber(ARGV[at + 1])]
   at = at + 2
 end
@@ -169,7 +171,7 @@ local grewDue, grewOwned = false, false
 local statuses, statusBefore = {}, statusVersion
 
 local function tell(ch, version, kind, channel, user, states, code, reason) -- the application's own servers
-  if outboxMost == 0 then return end
+  if receiving == '::' or not string.find(receiving, ':' .. string.match(channel, '^[^:]+:'), 1, true) then return end
   ch.told[#ch.told + 1] = {version = version, kind = kind, channel = channel, user = user, states = states or '', code = code or '', reason = reason or ''}
 end
 -- What is put back after a loss was told before; so was, as far as anybody knows, who returns while it is being put back.
@@ -506,7 +508,7 @@ for _, ch in ipairs(order) do
     end
   end
 end
-if outboxMost > 0 then
+if receiving ~= '::' then
   local wrote = false
   for _, ch in ipairs(order) do
     local first, last = ch.told[1], ch.told[#ch.told]

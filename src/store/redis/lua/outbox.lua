@@ -1,4 +1,4 @@
--- Who delivers a partition's outbox, how far each receiver was served, and what could not be delivered.
+-- Who delivers a partition's outbox, how far each receiver was served, and what could not be delivered; and so, which apps have receivers.
 --
 -- KEYS  1 clock, 2 outbox, 3 written (a channel of pub/sub), 4 claims, 5 cursors, 6 given-up
 -- ARGV  1 'claim', 2 node, 3 lifetime of keys (s), 4 lease (ms), 5 for how long a receiver that nobody serves counts (ms), then receivers
@@ -10,7 +10,7 @@
 --       of acknowledge: '1', or '0' when another node has the receiver
 --       of release: how many receivers it let go
 -- claims: receiver → 'node end(ms)', '-' for no node; cursors: receiver → 'place life sequence'; of an outbox that is lost or began anew
--- the first entry that is there is the next one
+-- the first entry that is there is the next one; in the clock `receiving`: `:app:app:` of all receivers, whose names begin with their app's and a colon
 
 local clockKey, outboxKey, writtenKey, claimsKey, cursorsKey, givenUpKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local action, node, ttl = ARGV[1], ARGV[2], ARGV[3]
@@ -60,7 +60,7 @@ if action == 'release' then
 end
 
 local lease, patience = tonumber(ARGV[4]), tonumber(ARGV[5])
-local c = redis.call('HMGET', clockKey, 'life', 'sequence')
+local c = redis.call('HMGET', clockKey, 'life', 'sequence', 'receiving')
 local life, written = c[1] or '', tonumber(c[2] or 0)
 local first = redis.call('XRANGE', outboxKey, '-', '+', 'COUNT', 1)[1]
 local last = redis.call('XREVRANGE', outboxKey, '+', '-', 'COUNT', 1)[1]
@@ -87,14 +87,18 @@ end
 if free then reply[1] = text(free - now) end
 
 -- What every receiver has had can go. One that nobody has served for long is forgotten, so that it keeps nothing.
-local had, all = nil, redis.call('HGETALL', claimsKey)
+local had, apps, all = nil, {}, redis.call('HGETALL', claimsKey)
 for i = 1, #all, 2 do
   local receiver, _, till = all[i], claimOf(all[i])
   if till + patience < now then
     redis.call('HDEL', claimsKey, receiver)
     redis.call('HDEL', cursorsKey, receiver)
   else
-    local place = cursorOf(receiver) or ''
+    local place, app = cursorOf(receiver) or '', string.match(receiver, '^[^:]+:')
+    if app and not apps[app] then
+      apps[app] = true
+      apps[#apps + 1] = app
+    end
     if not had or before(place, had) then had = place end
   end
 end
@@ -102,5 +106,8 @@ if had and had ~= '' then
   local ms, sequence = parts(had)
   redis.call('XTRIM', outboxKey, 'MINID', text(ms) .. '-' .. text(sequence + 1))
 end
+table.sort(apps)
+local receiving = ':' .. table.concat(apps)
+if c[1] and c[3] ~= receiving then redis.call('HSET', clockKey, 'receiving', receiving) end
 for _, key in ipairs({outboxKey, claimsKey, cursorsKey, givenUpKey}) do redis.call('EXPIRE', key, ttl) end
 return reply
