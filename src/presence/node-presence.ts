@@ -13,7 +13,7 @@ import type { StatesChanged } from './state-writer.js'
 import type { UserStatus } from './status.js'
 import { statusesOf } from './statuses.js'
 import type { PresenceStore } from './store.js'
-import { userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type StateChange, type Waiting } from './types.js'
+import { userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type Removed, type StateChange, type Waiting } from './types.js'
 
 const NOTHING_WAITS: Waiting = { messages: false, invitations: false }
 
@@ -118,11 +118,19 @@ export class NodePresence implements Presence {
     const { members, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
     const results = await Promise.all([...members.keys()].map((id) => this.members.submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
     for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
+    await this.#withdraw(userId, results.flatMap(({ removed: list = [] }) => list.filter(({ node }) => node === null)))
     if (damaged) this.members.reportDamaged(home)
     if (damaged || settlesInMs > 0 || results.some(({ status }) => status === 'lost')) {
       throw new RollcallError('PRESENCE_OPERATION_FAILED', 'Redis has lost data, and sessions of this user may be put back still: try again in some seconds')
     }
     return results.filter(({ status }) => status === 'ok').length
+  }
+
+  /** No node closes a connection of these sessions: what they were in would stay until it timed out. */
+  async #withdraw(userId: string, sessions: readonly Removed[]): Promise<void> {
+    if (sessions.length === 0) return
+    const channels = await this.#read(this.store.channelsOf(this.app, userId))
+    await Promise.all(channels.flatMap((channel) => sessions.map(({ session, attach }) => this.members.submit({ channel, userId, session, kind: 'leave', attach }))))
   }
 
   #tellRemoved(userId: string, { removed: list = [] }: OpResult, removal: Removal): void {

@@ -64,6 +64,26 @@ test('a session that has no connection is kicked too: it learns why when it come
   await expectOver(seen, 'while you were away')
 })
 
+test('what a session without a connection was in is left at once too, and told as a leave', async () => {
+  const { a, b } = await spawnPair(scope, { ROLLCALL_PRESENCE_TIMEOUT_MS: '60000' })
+  const watcher = await connectPlain(scope, 'tom', b)
+  await watcher.must('subscribe', { channelName: 'lobby', beQuiet: true })
+  const link = await Link.open(scope, a)
+  const away = await sdk('ann', link.url)
+  await away.client.subscribe('lobby')
+  await away.client.subscribe('attic')
+  link.cut()
+  await eventually('its node knows', async () => ((await http(b.port, '/v1/users/ann/status')).json as { status: string }).status === 'UNREACHABLE')
+  const here = await sdk('ann', b.url)
+  await here.client.subscribe('lobby')
+  expect(await kick(b.port, 'ann', 'enough')).toEqual({ sessions: 2 })
+  await expectOver(here.seen, 'enough')
+  const { log } = watcher.watcher('lobby')
+  const told = await log.until('its end', () => log.events.find(({ eventType, publisher }) => publisher === 'ann' && eventType !== 'REMOTE_JOIN'))
+  expect(told.eventType).toBe('REMOTE_LEAVE')
+  expect(await watcher.must('whereNow', { userId: 'ann' })).toMatchObject({ channels: [] })
+})
+
 test('a node that sleeps through a kick does not keep its session: its client is turned away with the reason', async () => {
   const { a, b } = await spawnPair(scope)
   const { seen } = await sdk('ann', a.url)
