@@ -3,9 +3,9 @@ import { Router } from 'express'
 import type { RestDeps } from './deps.js'
 import { methodNotAllowed } from './errors.js'
 
-/** `/metrics`, for Prometheus. */
+/** `/metrics`, for Prometheus: in this one spelling, which is what a load balancer's rule keeps from the public. */
 export function metricsRoute({ metrics, renderMetrics }: Pick<RestDeps, 'metrics' | 'renderMetrics'>): Router {
-  const router = Router()
+  const router = Router({ caseSensitive: true, strict: true })
   router
     .route('/metrics')
     .get(async (_req, res) => {

@@ -192,6 +192,8 @@ describe('errors are JSON, always', () => {
     ['/demo/../package.json', 404, 'NOT_FOUND'],
     ['/demo/%2e%2e/%2e%2e/package.json', 404, 'NOT_FOUND'],
     ['//', 404, 'NOT_FOUND'],
+    ['/METRICS', 404, 'NOT_FOUND'],
+    ['/metrics/', 404, 'NOT_FOUND'],
   ])('%s: %d %s', async (path, status, code) => {
     const response = await rawGet(await serve(deps()), path)
     expect(response).toMatchObject({ status, type: 'application/json; charset=utf-8' })
