@@ -30,7 +30,7 @@ export interface ConnectionHandlers {
   message(event: MessageEvent, acknowledge: () => void): void
   status(notice: StatusNotice): void
   roster(notice: RosterNotice): void
-  token(event: TokenEvent): void
+  token(event: TokenEvent, connection: Connection): void
   kicked(event: KickedEvent, connection: Connection): void
   moving(event: MovingEvent, connection: Connection): void
   lost(reason: string, connection: Connection): void
@@ -65,7 +65,7 @@ export class Connection {
     socket.on('message', (event: MessageEvent, acknowledge?: () => void) => handlers.message(event, acknowledge ?? (() => undefined)))
     socket.on('status', (notice: StatusNotice) => handlers.status(notice))
     socket.on('roster', (notice: RosterNotice) => handlers.roster(notice))
-    socket.on('token', (event: TokenEvent) => handlers.token(event))
+    socket.on('token', (event: TokenEvent) => handlers.token(event, this))
     socket.on('kicked', (event: KickedEvent) => handlers.kicked(event, this))
     socket.on('moving', (event: MovingEvent) => handlers.moving(event, this))
     socket.on('disconnect', (reason) => {

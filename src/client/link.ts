@@ -90,7 +90,7 @@ export class Link {
       message: (event, acknowledge) => hooks.message(event, acknowledge),
       status: (notice) => hooks.status(notice),
       roster: (notice) => hooks.roster(notice),
-      token: (event) => hooks.token(event),
+      token: (event, connection) => this.#onToken(event, connection),
       kicked: (event, connection) => this.#onKicked(event, connection),
       moving: (event, connection) => this.#onMoving(event, connection),
       lost: (reason, connection) => this.#onLost(reason, connection),
@@ -296,6 +296,12 @@ export class Link {
       },
       () => undefined,
     )
+  }
+
+  #onToken(event: TokenEvent, connection: Connection): void {
+    this.#hooks.token(event)
+    // A node takes a token for some seconds more, for clocks differ: with the same one others would see this user leave, come back and leave again.
+    if (event.eventType === 'EXPIRED' && connection === this.#connection && !this.#credentials.canRenew) this.#fail('SERVER_REJECT', 'the token has expired', ERRORS.TOKEN_EXPIRED.errorCode)
   }
 
   #onKicked(event: KickedEvent, connection: Connection): void {

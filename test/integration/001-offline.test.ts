@@ -7,6 +7,7 @@ import { statusOf } from '../support/on-off.js'
 import { useTestScope } from '../support/scope.js'
 import { befriend, TimUser } from '../support/tim.js'
 import { timersIn } from '../support/timers.js'
+import { SECRET, tokenFor } from '../support/tokens.js'
 import { eventually } from '../support/wait.js'
 
 const cluster = useCluster()
@@ -25,6 +26,20 @@ describe('when an account\'s last session is gone', () => {
     for (const each of [...friends, stranger]) await each.settled(each === friends[0] ? stranger : friends[0]!)
     expect(friends.map((friend) => friend.from(a.account).length)).toEqual([1, 1])
     expect(stranger.from(a.account)).toEqual([])
+  })
+
+  test('001.7 by the end of its token, friends are told once, and the account that it needs another one', async () => {
+    const node = await startNode(scope, { redisUrl: cluster.redis.url, appId: 'locked', secret: SECRET })
+    const login = (name: string, ttlS: number): Promise<TimUser> => TimUser.login(scope, name, node, { appId: 'locked', token: tokenFor(name, { app: 'locked', ttlS }) })
+    const b = await login(account('b'), 600)
+    const a = await login(account('a'), 3)
+    await befriend(a, b)
+    expect(await a.expectAcks(1)).toMatchObject([{ ok: false, timType: 20, error: { code: 4115 } }])
+    await b.expectFrom(a.account, 1)
+    expect(await a.tc.BroadPresence(1, 1, 'still here')).toMatchObject({ ok: false, error: { code: 4105 } })
+    await b.tc.PresenceToUser(b.account, 1, 'mark')
+    await b.expectFrom(b.account, 1)
+    expect(b.from(a.account)).toHaveLength(1)
   })
 
   test('001.7 by a timeout, friends are told once, and so is the account itself if it is back by then', async () => {

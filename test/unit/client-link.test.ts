@@ -253,3 +253,35 @@ describe('a token that is about to expire', () => {
     expect(seen).toEqual(['WILL_EXPIRE'])
   })
 })
+
+describe('a token that has expired', () => {
+  const expire = (node: FakeNode): void => {
+    node.socket.emit('token', { eventType: 'EXPIRED' })
+    node.socket.disconnect(true)
+  }
+
+  test('is not shown again: the session is over', async () => {
+    const node = await FakeNode.start(scope)
+    const { client, states } = clientOf('dev', 'me', { url: node.url, token: 'the only one' })
+    await client.login()
+    const seen: string[] = []
+    client.on('token', ({ eventType }) => seen.push(eventType))
+    expire(node)
+    await eventually('FAILED', () => states.at(-1)?.currentState === 'FAILED')
+    expect(states.at(-1)).toMatchObject({ previousState: 'CONNECTED', operation: 'SERVER_REJECT', reasonCode: -10009 })
+    expect(seen).toEqual(['EXPIRED'])
+    await client.login({ token: 'another' })
+    expect(node.logins.map(({ token }) => token)).toEqual(['the only one', 'another'])
+  })
+
+  test('is replaced by what getToken gives, and the session goes on', async () => {
+    const node = await FakeNode.start(scope)
+    let tokens = 0
+    const { client, states } = clientOf('dev', 'me', { url: node.url, getToken: () => Promise.resolve(`token ${++tokens}`) })
+    await client.login()
+    expire(node)
+    await eventually('two logins', () => states.length === 5)
+    expect(states.at(-1)).toMatchObject({ currentState: 'CONNECTED', operation: 'RECONNECTED' })
+    expect(node.logins.at(-1)).toMatchObject({ token: 'token 2', sessionId: 'session-1' })
+  })
+})

@@ -1,5 +1,5 @@
-import type { KickedEvent } from '../../../protocol/events.js'
-import { RollcallError } from '../../../protocol/errors.js'
+import { ERRORS, RollcallError } from '../../../protocol/errors.js'
+import { codeOf } from '../../connection.js'
 import { rethrowLater } from '../../emitter.js'
 import { RollcallClient, type RosterNotice, type StatusFields, type StatusNotice } from '../../index.js'
 import { failure } from './errors.js'
@@ -38,7 +38,10 @@ export class TimClient {
     this.#client = new RollcallClient(appId, userId, options)
     this.#client.on('status', (notice: StatusNotice) => this.presenceHandler?.(JSON.stringify(presenceOf(notice))))
     this.#client.on('roster', (notice: RosterNotice) => this.messageHandler?.(JSON.stringify(messageOf(notice))))
-    this.#client.on('kicked', ({ reason }: KickedEvent) => this.#tell(failure(TIM_TYPES.logout, new RollcallError('NOT_LOGIN', reason))))
+    this.#client.on('linkState', ({ currentState, operation, reason, reasonCode = ERRORS.NOT_LOGIN.errorCode }) => {
+      // A login that is refused rejects.
+      if (currentState === 'FAILED' && operation !== 'LOGIN') this.#tell(failure(TIM_TYPES.logout, new RollcallError(codeOf(reasonCode), reason)))
+    })
   }
 
   /** Rejects with the refusal's {@link TimAck}, which `ackHandler` hears too. */
