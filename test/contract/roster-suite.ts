@@ -254,7 +254,7 @@ export function rosterSuite(setup: Setup): void {
       expect((await posts()).slice(before).flatMap((post) => /^status to (.*): ann\|/.exec(post)?.[1]?.split(',') ?? []).sort()).toEqual([...odd].sort())
     })
 
-    test('when memory is short, a friendship can be ended and statuses are told; what grows says that it was refused', async () => {
+    test('when memory is short, a friendship can be ended, anybody blocked, and statuses are told; what grows says that it was refused', async () => {
       const { login, add, write, tell, reach, posts } = await world()
       const [ann, bob] = [await login('ann'), await login('bob')]
       await add(bob, 'ann')
@@ -267,6 +267,9 @@ export function rosterSuite(setup: Setup): void {
         expect((await posts()).at(-1)).toBe('status to bob: ann|i1||{}')
         const removed = await write(ann, 'bob', 'removed')
         expect(await tell('bob', 'ann', 'removed', 'generation' in removed ? removed.generation : 0)).toBeNull()
+        const blocked = await write(ann, 'carl', 'blocked')
+        expect(await tell('carl', 'ann', 'blocked', 'generation' in blocked ? blocked.generation : 0)).toBeNull()
+        expect((await posts()).at(-1)).toMatch(/BLOCKED/)
       } finally {
         await redis.running.command('CONFIG', 'SET', 'maxmemory', '0')
       }

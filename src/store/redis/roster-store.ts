@@ -35,7 +35,8 @@ export class RedisRoster implements RosterStore, StatusReach {
 
   async write(app: string, { userId, id, attach }: Writer, peer: string, change: EdgeChange, most: number): Promise<Written> {
     const keys = this.#keysOf(app, userId)
-    const script = change === 'removed' ? scripts.rosterShrinking : scripts.rosterGrowing
+    // Whoever wants to hear nothing of somebody does not have to wait for memory.
+    const script = change === 'friend' ? scripts.rosterGrowing : scripts.rosterShrinking
     const named = [keys.clock, keys.sessions(channelId(userChannel(app, userId))), keys.roster(app, userId), keys.asked(app, userId)]
     const [outcome, generation] = await this.#run(script, named, [id, String(attach), peer, KINDS[change], String(most)])
     switch (outcome) {
@@ -53,7 +54,7 @@ export class RedisRoster implements RosterStore, StatusReach {
 
   async tell(app: string, userId: string, { from, change, generation, message }: Tidings, most: number): Promise<Edge | null> {
     const keys = this.#keysOf(app, userId)
-    const script = change === 'removed' ? scripts.tidingsShrinking : scripts.tidingsGrowing
+    const script = change === 'friend' ? scripts.tidingsGrowing : scripts.tidingsShrinking
     const named = [keys.clock, keys.post, keys.roster(app, userId), keys.asked(app, userId)]
     const [kind, own] = await this.#run(script, named, [app, userId, from, KINDS[change], String(generation), String(most), message])
     return kind === '' ? null : { kind: kindOf(kind), generation: numberOf(own, 'tidings') }
