@@ -86,7 +86,7 @@ export function createNode(options: NodeOptions = {}): Node {
         mail.rebase(partition)
       },
       onSuperseded: (node, session) => takeovers.tell(node, session),
-      onRemoved: (node, userId, removed, removal) => takeovers.tellRemoved(node, userId, removed, removal),
+      onRemoved: (userId, removed, removal) => takeovers.tellRemoved(userId, removed, removal),
     },
     metrics,
     log,
@@ -150,7 +150,10 @@ export function createNode(options: NodeOptions = {}): Node {
     io: gateway.io,
     nodeId,
     onTaken: (userId, session, attach) => presence.supersededElsewhere(userId, session, attach),
-    onRemoved: (userId, session, attach, removal) => presence.removedElsewhere(userId, session, attach, removal),
+    onRemoved: (userId, session, attach, removal) => {
+      presence.removedElsewhere(userId, session, attach, removal)
+      gateway.removed(userId, session)
+    },
   })
   // A node that cannot reach Redis keeps its clients for a while, for Redis may be back at once; then another may do better.
   let evacuation: NodeJS.Timeout | undefined

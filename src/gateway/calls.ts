@@ -2,7 +2,7 @@ import type { Mail } from '../feeds/mail.js'
 import type { Peers } from '../feeds/peer-statuses.js'
 import type { Logger } from '../log.js'
 import { postedInvitation, shown, type InvitationRecord } from '../presence/invitation.js'
-import type { Invitations } from '../presence/invitations.js'
+import type { Invitations, Party } from '../presence/invitations.js'
 import { MultiMap } from '../presence/multi-map.js'
 import { chunksOf } from '../protocol/chunks.js'
 import { RollcallError } from '../protocol/errors.js'
@@ -109,16 +109,23 @@ export class Calls {
   /** The session is over for good: nobody is left to call. Its end waits for this. */
   leave(connection: Connection): void {
     this.#left.add(connection)
-    for (const call of this.#byUser.of(connection.userId)) {
-      if (call.session !== connection.sessionId) continue
-      const cancelled = this.#persist(() => this.deps.invitations.cancel(connection, refOf(call)), 2)
-      void connection.write(cancelled)
-    }
+    for (const cancelled of this.#cancelAll(connection)) void connection.write(cancelled)
+  }
+
+  /** A session was ended for good. Where it had no connection, or its node is dead, nobody is there to say so but who knows of its calls. */
+  removed(userId: string, sessionId: string): void {
+    for (const cancelled of this.#cancelAll({ userId, sessionId })) void cancelled
   }
 
   close(): void {
     this.#slow.close()
     for (const call of [...this.#open.values()]) this.#forget(call)
+  }
+
+  /** What a session has sent. */
+  #cancelAll({ userId, sessionId }: Party): readonly Promise<void>[] {
+    const calls = [...this.#byUser.of(userId)].filter(({ caller, session }) => caller === userId && session === sessionId)
+    return calls.map((call) => this.#persist(() => this.deps.invitations.cancel({ userId, sessionId }, refOf(call)), 2))
   }
 
   #posted(record: InvitationRecord): void {

@@ -28,6 +28,8 @@ export interface Gateway {
   evacuate(ms: number): Promise<void>
   /** Takes no more clients and sends those that are here elsewhere within about `ms`; resolves when they are gone. */
   drain(ms: number): Promise<void>
+  /** A session was ended for good, whatever node had its connection, if any had. */
+  removed(userId: string, session: string): void
   /** Drops everybody and everything but the HTTP server. */
   close(): Promise<void>
 }
@@ -107,6 +109,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       accepting = false
       await drain(connections, ms)
     },
+    removed: (userId, session) => calls.removed(userId, session),
     async close() {
       accepting = false
       // Not io.close(), which would close the HTTP server too.

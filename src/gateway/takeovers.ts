@@ -14,8 +14,12 @@ export interface TakeoversOptions {
   readonly nodeId: string
   /** One of this node's sessions has a newer connection elsewhere. */
   readonly onTaken: (userId: string, session: string, attach: number) => void
+  /** A session was ended for good, wherever its connection was, if it had one. */
   readonly onRemoved: (userId: string, session: string, attach: number, removal: Removal) => void
 }
+
+/** Stands for the node of a session that had no connection. */
+const NOWHERE = ''
 
 /**
  * Tells other nodes that a session of theirs has a newer connection here, or was ended for good. What one turn of the event loop brings
@@ -26,9 +30,11 @@ export class Takeovers {
 
   constructor(private readonly options: TakeoversOptions) {
     options.io.on('superseded', (told) => {
-      for (const [userId, session, attach, removal] of (told as Readonly<Record<string, readonly Takeover[]>>)[options.nodeId] ?? []) {
-        if (removal === undefined) options.onTaken(userId, session, attach)
-        else options.onRemoved(userId, session, attach, removal)
+      for (const [node, takeovers] of Object.entries(told as Readonly<Record<string, readonly Takeover[]>>)) {
+        for (const [userId, session, attach, removal] of takeovers) {
+          if (removal !== undefined) options.onRemoved(userId, session, attach, removal)
+          else if (node === options.nodeId) options.onTaken(userId, session, attach)
+        }
       }
     })
   }
@@ -38,9 +44,10 @@ export class Takeovers {
     this.#add(node, [userId, id, attach])
   }
 
-  /** @param node where the session is that was ended for good */
-  tellRemoved(node: string, userId: string, { session, attach }: Removed, removal: Removal): void {
-    this.#add(node, [userId, session, attach, removal])
+  /** Tells all nodes, this one too: those of whoever the session has called have something to do as well. */
+  tellRemoved(userId: string, { node, session, attach }: Removed, removal: Removal): void {
+    this.options.onRemoved(userId, session, attach, removal)
+    this.#add(node ?? NOWHERE, [userId, session, attach, removal])
   }
 
   #add(node: string, takeover: Takeover): void {

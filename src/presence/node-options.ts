@@ -24,6 +24,6 @@ export interface PresenceHooks {
   onDeadline(partition: number, inMs: number): void
   /** A session's older connection is on another node: that node is to be told. */
   onSuperseded(node: string, session: Session): void
-  /** Another node holds a session that was ended for good: that node is to be told. */
-  onRemoved(node: string, userId: string, removed: Removed, removal: Removal): void
+  /** A session was ended for good that another node holds, or none: all nodes are to be told. */
+  onRemoved(userId: string, removed: Removed, removal: Removal): void
 }

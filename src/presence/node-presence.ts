@@ -136,7 +136,7 @@ export class NodePresence implements Presence {
   #tellRemoved(userId: string, { removed: list = [] }: OpResult, removal: Removal): void {
     for (const one of list) {
       if (one.node === this.nodeId) this.removedElsewhere(userId, one.session, one.attach, removal)
-      else if (one.node !== null) this.hooks.onRemoved(one.node, userId, one, removal)
+      else this.hooks.onRemoved(userId, one, removal)
     }
   }
 

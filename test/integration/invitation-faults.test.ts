@@ -203,3 +203,21 @@ describe('a client that reads nothing', () => {
     await within(gone, 15_000, 'its connection is closed')
   }, 30_000)
 })
+
+test('a caller who is away and is replaced by another login of the same user has cancelled', async () => {
+  const replacing = { redisUrl: cluster.redis.url, login: 'replace' as const }
+  const [here, there] = [await startNode(scope, replacing), await startNode(scope, replacing)]
+  const wire = await Link.open(scope, here)
+  const ann = await connect(scope, unique('ann'), wire, { presenceTimeout: 60_000 })
+  const bob = await connect(scope, unique('bob'), there)
+  const [annLog, bobLog] = [new InvitationLog(ann), new InvitationLog(bob)]
+  const { id } = await ann.invitations.send(bob.userId)
+  await bobLog.next(id, 'SENT')
+  await annLog.next(id, 'SENT')
+  wire.cut()
+  await eventually('nobody has a connection of hers', async () => (await bob.peers.query([ann.userId]))[ann.userId] === 'UNREACHABLE')
+  await connect(scope, ann.userId, here)
+  expect(await bobLog.end(id)).toMatchObject({ state: 'CANCELED' })
+  wire.restore()
+  expect(await annLog.end(id)).toMatchObject({ state: 'CANCELED' })
+})
