@@ -20,7 +20,7 @@ export interface Breakage {
   readonly check: Check
 }
 
-const COMMIT = 'src/store/redis/lua/commit.lua'
+const LUA = 'src/store/redis/lua'
 const histories = { by: 'histories', seed: 7, count: 12 } as const
 const fault = (name: string, seed = 31, runs = 2) => ({ by: 'fault', name, seed, runs }) as const
 const test = (file: string, name: string) => ({ by: 'test', file, name }) as const
@@ -45,7 +45,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I2',
     what: 'the grace of a lost connection is a quarter of presenceTimeout',
-    file: COMMIT,
+    file: `${LUA}/commit/ops.lua`,
     find: 'makeDue(op, entry, now + op.timeout, DUE)',
     replace: 'makeDue(op, entry, now + op.timeout / 4, DUE)',
     check: histories,
@@ -77,7 +77,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I3',
     what: 'a leave of one of two tabs ends the member',
-    file: COMMIT,
+    file: `${LUA}/commit/changes.lua`,
     find: 'if op.u.count > 0 or not op.u.revision then return end',
     replace: 'if not op.u.revision then return end',
     check: histories,
@@ -109,7 +109,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I5',
     what: 'a change does not raise the version',
-    file: COMMIT,
+    file: `${LUA}/commit/changes.lua`,
     find: 'ch.version = tick()',
     replace: 'ch.version = ch.version > 0 and ch.version or tick()',
     check: histories,
@@ -125,7 +125,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I6',
     what: 'a change of states is taken whatever it is based on',
-    file: COMMIT,
+    file: `${LUA}/commit/ops.lua`,
     find: "local based = op.revision == u.revision or (op.revision == 0 and u.states == '')",
     replace: 'local based = true',
     check: histories,
@@ -133,7 +133,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I6',
     what: 'an old connection takes its session back',
-    file: COMMIT,
+    file: `${LUA}/commit/ops.lua`,
     find: "if entry and op.attach and entry.attach > op.attach then return result('stale', ch) end",
     replace: '',
     check: test('test/contract/store-single.test.ts', 'I6: an older attach does nothing'),
@@ -141,7 +141,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I6',
     what: 'a batch is executed after a later one',
-    file: COMMIT,
+    file: `${LUA}/commit.lua`,
     find: "if number <= tonumber(c[7] or 0) then return {'number'} end",
     replace: '',
     check: test('test/contract/store-single.test.ts', 'I6: a batch that comes after a later call is refused'),
@@ -149,7 +149,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I7',
     what: 'the end of a member is told twice',
-    file: COMMIT,
+    file: `${LUA}/commit/changes.lua`,
     find: '  ch.ended = change(ch, kind, op)\n',
     replace: '  change(ch, kind, op)\n  ch.ended = change(ch, kind, op)\n',
     check: histories,
@@ -181,7 +181,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'I10',
     what: "the list of a user's channels has no lifetime",
-    file: COMMIT,
+    file: `${LUA}/commit/changes.lua`,
     find: "redis.call('EXPIRE', op.where, ttl, 'NX')",
     replace: '',
     check: test('test/contract/store-single.test.ts', 'I10: every key but the partition count has a lifetime'),
@@ -245,7 +245,7 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     invariant: 'R1',
     what: 'a status is told to everybody whom its sender has added',
-    file: 'src/store/redis/lua/reach.lua',
+    file: `${LUA}/reach.lua`,
     find: "local may = to ~= 'friends' or back == 'f'",
     replace: 'local may = true',
     check: fault('nothing'),

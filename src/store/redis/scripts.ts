@@ -12,8 +12,7 @@ export class Script {
     readonly name: string,
     flags: string,
   ) {
-    const body = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
-    this.#source = `#!lua${flags === '' ? '' : ` flags=${flags}`}\n${body}`
+    this.#source = `#!lua${flags === '' ? '' : ` flags=${flags}`}\n${textOf(`${name}.lua`)}`
     this.#sha = createHash('sha1').update(this.#source).digest('hex')
   }
 
@@ -25,6 +24,12 @@ export class Script {
       return await redis.eval(this.#source, keys.length, ...keys, ...args)
     }
   }
+}
+
+/** A file of `lua/`; a line `-- #include <file>` stands for that file: all of it is one chunk, with its locals. */
+function textOf(file: string): string {
+  const text = readFileSync(new URL(`./lua/${file}`, import.meta.url), 'utf8')
+  return text.replace(/^-- #include (\S+)\n/gm, (_, part: string) => textOf(part))
 }
 
 // The same body twice: a flag belongs to a whole script, and only what grows may be refused for lack of memory.
