@@ -63,7 +63,7 @@ test.each([
     }),
   )
   for (const { ann, away } of pairs) expect(await ann.messages.send(away, 'kept', { offline: true })).toMatchObject({ received: false })
-  const talks = pairs.map(({ ann, bob }) => talk(scope, ann, bob.userId, { everyMs: 10 }))
+  const talks = pairs.map(({ ann, bob }) => talk(scope, ann, bob.userId, { everyMs: 25 }))
   await elapse(1_000)
   for (const master of masters) {
     await eventually('what was written has been copied', async () => Number(await master.command('WAIT', 1, 1_000)) === 1)
@@ -81,4 +81,4 @@ test.each([
     const late = MessageLog.of(await connect(scope, away, nodes[0]))
     expect(await late.next()).toMatchObject({ text: 'kept', offline: true })
   }
-}, 120_000)
+}, 240_000)

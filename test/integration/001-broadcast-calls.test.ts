@@ -23,7 +23,8 @@ async function costOf(ann: PlainClient, monitor: Monitored): Promise<{ readonly 
   const [calls, within] = [monitor.during(WINDOW_MS), monitor.withinScripts(WINDOW_MS)]
   await ann.must('broadcastStatus', { status: 'hello' })
   const counts: Record<string, number> = {}
-  for (const { name } of await calls) counts[name] = (counts[name] ?? 0) + 1
+  // A sweeper's look at what is due is its own affair.
+  for (const { name } of await calls) if (name !== 'zrangebyscore') counts[name] = (counts[name] ?? 0) + 1
   return { calls: counts, publishes: (await within).filter(({ name }) => /^s?publish$/.test(name)).length }
 }
 
@@ -51,7 +52,7 @@ test('001.15 a broadcast to 500 friends is one read, and at most one call and on
   })
   await eventually('and nothing is to be told of it', async () => (await timersIn(cluster.redis)).length === 0)
   // Both nodes have looked for what there was to be told: the slower one finds that it is done.
-  await eventually('and both nodes know that', async () => (await monitor.during(300)).every(({ name }) => !name.startsWith('eval')))
+  await eventually('and both nodes know that', async () => (await monitor.during(300)).length === 0)
   const away = await costOf(ann, monitor)
 
   expect([there.publishes, away.publishes]).toEqual([PARTITIONS, 0])

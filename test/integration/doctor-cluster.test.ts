@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 
 import { doctor } from '../support/doctor.js'
-import { SMALL_TIMINGS, startNode } from '../support/node.js'
+import { startNode } from '../support/node.js'
 import { RedisCluster } from '../support/redis-cluster.js'
 import { useTestScope } from '../support/scope.js'
 
@@ -10,12 +10,14 @@ const scope = useTestScope()
 test('doctor, of a Redis Cluster: each master is looked at', async () => {
   const redis = await RedisCluster.start(scope)
   const [first] = redis.masters
+  // In each of 256 partitions.
+  const timings = { heartbeatMs: 1_000, heartbeatTtlMs: 10_000 }
   const env = {
     REDIS_CLUSTER: redis.addresses.join(','),
-    ROLLCALL_HEARTBEAT_MS: String(SMALL_TIMINGS.heartbeatMs),
-    ROLLCALL_HEARTBEAT_TTL_MS: String(SMALL_TIMINGS.heartbeatTtlMs),
+    ROLLCALL_HEARTBEAT_MS: String(timings.heartbeatMs),
+    ROLLCALL_HEARTBEAT_TTL_MS: String(timings.heartbeatTtlMs),
   }
-  const node = await startNode(scope, { redisCluster: redis.addresses })
+  const node = await startNode(scope, { redisCluster: redis.addresses, ...timings })
   const good = await doctor(env, '--url', node.url)
   expect(good.of('redis')).toBe('ok: Redis Cluster answers')
   expect(good.of('version')).toMatch(/^ok: .*\(3 servers\)$/)
