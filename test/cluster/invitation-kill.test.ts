@@ -80,7 +80,7 @@ describe('002.16 a node is killed: those who were on it are told on the other on
     }
     expect(await matchingEnd(sent)).toBe('FAILED PEER_NO_RESPONSE')
     expect(await matchingEnd(received)).toBe('FAILED EXPIRED')
-  }, 60_000)
+  })
 
   test('both, and they come back', async () => {
     const pair = await spawnPair(scope, ENV)
@@ -91,7 +91,7 @@ describe('002.16 a node is killed: those who were on it are told on the other on
     for (const it of accepting) expect(['ACCEPTED', 'FAILED EXPIRED', 'FAILED PEER_OFFLINE']).toContain(await matchingEnd(it))
     expect(['FAILED PEER_NO_RESPONSE', 'FAILED PEER_OFFLINE', 'FAILED EXPIRED']).toContain(await matchingEnd(sent))
     expect(['FAILED EXPIRED', 'FAILED PEER_OFFLINE']).toContain(await matchingEnd(received))
-  }, 90_000)
+  })
 
   test('with nobody left on it who knows of the invitation, what was set there ends it all the same', async () => {
     const pair = await spawnPair(scope, ENV)
@@ -106,7 +106,7 @@ describe('002.16 a node is killed: those who were on it are told on the other on
     await log.next(id, 'RECEIVED')
     pair.a.process.kill('SIGKILL')
     expect(await log.end(id, 20_000)).toMatchObject({ state: 'FAILED', reason: 'EXPIRED' })
-  }, 60_000)
+  })
 })
 
 describe('002.16 a client is gone for good', () => {
@@ -141,7 +141,7 @@ describe('002.16 a client is gone for good', () => {
     for (const { bobLog, id } of [sent, received]) expect(shortly(await bobLog.end(id))).toBe('FAILED PEER_OFFLINE')
     expect(shortly(await sentToo.annLog.end(sentToo.id))).toBe('FAILED PEER_OFFLINE')
     expect(shortly(await receivedToo.annLog.end(receivedToo.id))).toBe('FAILED EXPIRED')
-  }, 60_000)
+  })
 
   test('both: it ends, and is forgotten', async () => {
     const pair = await spawnPair(scope, ENV)
@@ -162,5 +162,5 @@ describe('002.16 a client is gone for good', () => {
     expect(received).toBe('FAILED EXPIRED')
     expect(['ACCEPTED', 'FAILED EXPIRED', 'FAILED PEER_OFFLINE']).toContain(accepting)
     expect((await timersIn(pair.redis)).filter(({ timer }) => timer.startsWith('i'))).toHaveLength(all.length)
-  }, 60_000)
+  })
 })

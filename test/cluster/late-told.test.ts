@@ -40,4 +40,4 @@ test('a node that has slept tells nothing late of a session that has ended meanw
   expect(notices.statuses.filter(({ from }) => from === 'ann').map(({ offline, status }) => [offline, status])).toEqual([[true, undefined]])
   expect(log.texts).toEqual(['mark'])
   expect(new Set(rings)).toEqual(new Set(['marker']))
-}, 60_000)
+})

@@ -144,5 +144,5 @@ describe('over polling', () => {
     const other = await RawPolling.open(fixture.victim.node)
     await other.post(Buffer.from([0xff, 0xfe, 0x00, 0x1e, 0xc3]), { 'content-type': 'application/octet-stream' }).catch(() => undefined)
     await nothingLeft()
-  }, 40_000)
+  })
 })

@@ -106,7 +106,7 @@ describe('the name of a channel', () => {
       ),
       { numRuns: RUNS, endOnFailure: true },
     )
-  }, 90_000)
+  })
 })
 
 describe('the id of a user', () => {
@@ -147,5 +147,5 @@ describe('the id of a user', () => {
       ),
       { numRuns: RUNS, endOnFailure: true },
     )
-  }, 90_000)
+  })
 })

@@ -87,7 +87,7 @@ describe.each(Object.entries(RIGHT))('%s', (name, right) => {
       { numRuns: RUNS, endOnFailure: true },
     )
     expect(refused).toBeGreaterThan(RUNS / 4)
-  }, 60_000)
+  })
 })
 
 test('the login: whatever is sent as auth lets somebody in, or is refused from the catalogue', async () => {
@@ -111,7 +111,7 @@ test('the login: whatever is sent as auth lets somebody in, or is refused from t
     }),
     { numRuns: RUNS, endOnFailure: true },
   )
-}, 90_000)
+})
 
 /** Only ada and eve are there: in the node, and in Redis, which hears of it a moment later. */
 async function gone(): Promise<void> {

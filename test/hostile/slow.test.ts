@@ -116,7 +116,7 @@ test('a long poll may take longer than any request', async () => {
   while (answer.status === 200 && answer.text !== '2') answer = await polling.poll()
   expect(answer.text).toBe('2')
   expect(Date.now() - started).toBeGreaterThan(PATIENCE.requestMs)
-}, 20_000)
+})
 
 test('a node of its own has this patience, too', () => {
   const own = createHttpServer()

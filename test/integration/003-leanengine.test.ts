@@ -93,7 +93,7 @@ test('003.8 the documentation\'s own two files run, on two nodes: log in, log ou
   await cache.command('SET', 'nobody', 'theirs')
   await reads(['0', 'theirs'])
   for (const { process: node } of [a, b]) expect(node.output).toBe('')
-}, 60_000)
+})
 
 test('003.8 the shortest program of the page runs', async () => {
   const redis = await RedisServer.start(scope)
@@ -105,4 +105,4 @@ test('003.8 the shortest program of the page runs', async () => {
   await eventually('the other hook has said so', () => program.output.includes('ada has gone: logout\n'))
   expect(await onOff({ port }, ['ada', 'bob'])).toEqual(['0', null])
   expect((await post({ port }, '/1.1/functions/hello', { name: 'bob' })).json).toEqual({ result: 'hello, bob' })
-}, 60_000)
+})

@@ -14,7 +14,7 @@ let redis: RedisServer
 
 beforeAll(async () => {
   redis = await RedisServer.start(fileScope)
-}, 30_000)
+})
 
 let users = 0
 const someUser = (): string => `user-${++users}`

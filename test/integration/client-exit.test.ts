@@ -51,7 +51,7 @@ async function run(text: string): Promise<readonly [number | null, string]> {
 
 test.each(Object.entries(PROGRAMS))('a program with %s ends by itself after its logout', async (_, text) => {
   expect(await run(text)).toEqual([0, 'out 0\n'])
-}, 60_000)
+})
 
 test('in the shape of tim a handler that throws changes nothing of its call: each refusal is told, and its own error is an uncaught one', async () => {
   const [code, output] = await run(`
@@ -70,4 +70,4 @@ test('in the shape of tim a handler that throws changes nothing of its call: eac
     const login = await refused.login().catch(({ timType }) => timType)
     setTimeout(() => console.log(JSON.stringify([ok, error.code, list, login, told])), 10)`)
   expect([code, JSON.parse(output)]).toEqual([0, [false, 4106, { ok: true, timType: 41, nodelist: [] }, 16, ['ack', 'ack', 'nodes', 'login']]])
-}, 60_000)
+})

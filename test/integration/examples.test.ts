@@ -34,7 +34,7 @@ test('two friends in the shape of tim: they see each other come and go', async (
   await says(bob, 'ada: here')
   await bob.stop('SIGINT')
   await says(ada, 'bob: gone')
-}, 60_000)
+})
 
 test('two who talk in the shape of RTM 1.x: one finds a message, then they call each other', async () => {
   const ada = await run('rtm.mjs', cluster.a, 'ada', 'bob')
@@ -42,4 +42,4 @@ test('two who talk in the shape of RTM 1.x: one finds a message, then they call 
   const bob = await run('rtm.mjs', cluster.b, 'bob', 'ada')
   await says(bob, 'ada: hello (while you were away)', 'ada calls: join me', 'received')
   await says(ada, 'bob: hello', "{ bob: 'ONLINE' }", 'bob: on my way')
-}, 60_000)
+})

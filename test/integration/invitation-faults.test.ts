@@ -147,7 +147,7 @@ test('an invitation that Redis has lost ends on both sides, with nobody to say s
   for (const log of [annLog, bobLog]) expect(await log.end(id, 15_000)).toMatchObject({ state: 'FAILED', reason: 'EXPIRED' })
   await expect(bob.invitations.accept(id)).rejects.toMatchObject({ code: 'INVITATION_UNKNOWN' })
   await eventually('the next one is served', async () => (await ann.invitations.send(bob.userId)).state === 'SENT')
-}, 30_000)
+})
 
 test('V1: an invitation of an app whose nodes are all gone ends by those of another app on the same Redis', async () => {
   const node = await startNode(scope, { redisUrl: cluster.redis.url, appId: 'another', limits: { invitationReceiptMs: 1_000 } })
@@ -192,7 +192,7 @@ describe('a client that reads nothing', () => {
     wire.thaw()
     for (const id of [...ids, ...owed]) expect((await slowLog.end(id)).state).toBe('REFUSED')
     for (const id of owed) expect(slowLog.path(id)).toEqual(['REFUSED'])
-  }, 30_000)
+  })
 
   test('and is owed more than the node keeps is sent away', async () => {
     const { wire, slow, ring, count } = await frozen(10)
@@ -201,7 +201,7 @@ describe('a client that reads nothing', () => {
     expect(await count('rollcall_dropped_total{reason="unread"}')).toBe(1)
     wire.thaw()
     await within(gone, 15_000, 'its connection is closed')
-  }, 30_000)
+  })
 })
 
 test('a caller who is away and is replaced by another login of the same user has cancelled', async () => {

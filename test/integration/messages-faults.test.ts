@@ -104,7 +104,7 @@ describe('Redis', () => {
       expect(own.filter(([, outcome]) => outcome === true).length).toBeGreaterThan(own.length / 4)
       expect(texts.length).toBeGreaterThan(own.length / 4)
     }
-  }, 60_000)
+  })
 })
 
 describe('a block', () => {

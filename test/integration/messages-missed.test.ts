@@ -29,4 +29,4 @@ test('post that was missed costs a node some calls a partition, and not one for 
   expect(heard).toEqual(['before', 'after'])
   // Two nodes: each looks, all of them in one call a partition; whoever is kept something for reads it. The rest are heartbeats and the audit.
   expect(calls.length).toBeLessThan(CROWD / 2)
-}, 30_000)
+})

@@ -22,7 +22,7 @@ const scope = useFileScope()
 let stage: Stage
 beforeAll(async () => {
   stage = await openStage(scope)
-}, 30_000)
+})
 
 describe('random histories: everybody agrees in the end, and was told nothing wrong on the way', () => {
   test(
