@@ -21,7 +21,7 @@ export function useSetup(setup: Setup): { readonly scope: Scope; readonly runnin
   let running: RunningSetup | undefined
   beforeAll(async () => {
     running = await setup.start(fileScope)
-  }, 60_000)
+  })
   const started = (): RunningSetup => {
     if (running === undefined) throw new Error(`${setup.name} is used before it has started`)
     return running

@@ -58,7 +58,7 @@ export function useCluster(options: Partial<NodeOptions> = {}, redisOptions: Red
     started.redis = await RedisServer.start(scope, redisOptions)
     const all = { ...options, redisUrl: started.redis.url }
     ;[started.a, started.b] = await Promise.all([startNode(scope, all), startNode(scope, all)])
-  }, 30_000)
+  })
   afterEach(async () => {
     if (started.redis !== undefined) expect((await started.redis.keysThatStay()).filter((key) => !MAY_STAY.test(key))).toEqual([])
   })

@@ -35,13 +35,13 @@ export class Scope {
 /** A scope for each test of the file, closed after it. Ask for it before anything whose hooks must run later. */
 export function useTestScope(): Scope {
   const scope = new Scope()
-  afterEach(() => scope.close(), 60_000)
+  afterEach(() => scope.close())
   return scope
 }
 
 /** A scope for the whole file. */
 export function useFileScope(): Scope {
   const scope = new Scope()
-  afterAll(() => scope.close(), 60_000)
+  afterAll(() => scope.close())
   return scope
 }

@@ -111,10 +111,10 @@ export function useVictim(env: Env = {}): VictimFixture {
     await ada.must('subscribe', { ...PULSE, withPresence: false })
     await eventually('the node has said that it is there', async () => (await redis.keys('rollcall:{*}:owned:*')).length >= 16)
     victim = new Victim(redis, node, ada)
-  }, 60_000)
+  })
   afterEach(async () => {
     await there().unharmed()
-  }, 30_000)
+  })
   return {
     scope,
     get victim() {
