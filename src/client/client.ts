@@ -71,6 +71,7 @@ export class RollcallClient extends Emitter<ClientEvents> {
     this.#credentials = new Credentials(appId, userId, checked)
     this.#link = new Link(checked, this.#credentials, {
       resume: async (connection) => {
+        this.invitations.noteTime(connection.ready.timestamp)
         const unrestored = await this.#channels.resume((request) => connection.request('resume', request, GET_TOKEN_MS))
         await this.peers.resume(connection, (request) => connection.request('subscribePeers', request, GET_TOKEN_MS))
         await this.invitations.resume((request) => connection.request('getInvitations', request, GET_TOKEN_MS))

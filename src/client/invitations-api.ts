@@ -1,7 +1,8 @@
 import { chunksOf } from '../protocol/chunks.js'
-import { RollcallError } from '../protocol/errors.js'
+import { RollcallError, type ErrorCode } from '../protocol/errors.js'
 import { isOpen, parseAnswerInvitation, parseInvite, type Invitation, type InvitationRef } from '../protocol/invitations.js'
 import type { Limits } from '../protocol/limits.js'
+import { pause } from './backoff.js'
 import { during } from './failures.js'
 import { REQUEST_MS, type RequestOptions } from './link.js'
 import { optionsOf } from './options.js'
@@ -12,6 +13,13 @@ const REMEMBERED = 100
 /** How much later than it should have ended an invitation is asked for, in milliseconds; and the pause until it is asked for again. */
 const LATE_MS = 3_000
 const EARLY_MS = 100
+/** Of the time that an answer may take, the part that is left for what became of it, if that is not known by then. */
+const ASKING = 1 / 5
+/** For so long, in milliseconds, what is known of Redis's clock is not replaced by what says less: two clocks do not go apart by much meanwhile. */
+const CLOCK_MS = 120_000
+/** The answer may have been given, or still be; and it has not, and will not be. */
+const UNCERTAIN: ReadonlySet<ErrorCode> = new Set(['PRESENCE_OPERATION_TIMEOUT', 'PRESENCE_REQUEST_CANCELLED'])
+const DECIDED: ReadonlySet<ErrorCode> = new Set(['INVITATION_LATE', 'INVITATION_ENDED', 'INVITATION_UNKNOWN'])
 
 export interface SendInvitationOptions {
   /** What is said with it: up to `invitationBytes` of UTF-8. @default '' */
@@ -23,7 +31,7 @@ export interface SendInvitationOptions {
 }
 
 export interface AnswerInvitationOptions {
-  /** How long the answer may take, in milliseconds: what has not been sent by then is not sent any more. @default 10,000 */
+  /** How long it may take, in milliseconds: by then it is known what became of it, or the node is out of reach. What has not been carried out by then is not any more. @default 10,000 */
   readonly withinMs?: number
 }
 
@@ -73,8 +81,10 @@ export class InvitationsApi {
   /** Calls that invite, by the id: whoever cancels waits for what comes of them. */
   readonly #sending = new Map<string, { readonly calleeId: string; readonly done: Promise<unknown> }>()
   #guard: ReturnType<typeof setTimeout> | undefined
+  /** Redis's clock showed this, or more, when this machine's steady clock showed `at`; in milliseconds. */
+  #clock: { readonly time: number; readonly at: number } | null = null
   /** One object a session: what is answered to an earlier one has ended with it. */
-  #life = {}
+  #life = new AbortController()
 
   constructor(userId: string, link: InvitationsLink, tell: TellInvitation) {
     this.#userId = userId
@@ -105,7 +115,7 @@ export class InvitationsApi {
     }
   }
 
-  /** Says yes to one that this client's user was sent. INVITATION_UNKNOWN, INVITATION_ENDED (also when another session was first), INVITATION_TOO_LARGE. */
+  /** Says yes to one that this client's user was sent. INVITATION_UNKNOWN, INVITATION_ENDED (also when another session was first), INVITATION_LATE, INVITATION_TOO_LARGE. */
   accept(id: string, response = '', options: AnswerInvitationOptions = {}): Promise<Invitation> {
     return this.#answer('acceptInvitation', id, response, options)
   }
@@ -133,7 +143,14 @@ export class InvitationsApi {
 
   /** The event, as it came over a connection; `acknowledge` is for one that is being rung. */
   receive(invitation: Invitation, acknowledge?: () => void): void {
+    if (invitation.callee === this.#userId) this.noteTime(invitation.timestamp)
     this.#learn(invitation, acknowledge)
+  }
+
+  /** Redis's clock, where this user's data is, shows this or more by now, in milliseconds. */
+  noteTime(time: number): void {
+    const [known, at] = [this.#clock, performance.now()]
+    if (known === null || time - at >= known.time - known.at || at - known.at > CLOCK_MS) this.#clock = { time, at }
   }
 
   /** Asks on a new connection what became of those that were open. Rejects only when that is lost as well. */
@@ -151,18 +168,36 @@ export class InvitationsApi {
     for (const invitation of this.#open()) this.#learn(endedHere(invitation, invitation.caller === this.#userId))
     this.#held.clear()
     this.#sending.clear()
-    this.#life = {}
+    this.#life.abort()
+    this.#life = new AbortController()
+    this.#clock = null
     clearTimeout(this.#guard)
   }
 
   async #answer(operation: 'acceptInvitation' | 'refuseInvitation', id: string, response: string, options: AnswerInvitationOptions): Promise<Invitation> {
     const { request, withinMs } = during(operation, () => ({ request: parseAnswerInvitation({ id, response }, this.#link.limits), withinMs: parseWithinMs(optionsOf(options).withinMs) }))
     const life = this.#life
-    return this.#learnt((await this.#link.request(operation, request, operation, { deadline: performance.now() + withinMs })).invitation, life)
+    const end = performance.now() + withinMs
+    const last = end - ASKING * withinMs
+    // By then it is carried out, or never will be.
+    const until = this.#clock === null ? {} : { until: Math.floor(this.#clock.time + last - this.#clock.at) }
+    const send = (deadline: number) => this.#link.request(operation, { ...request, ...until }, operation, { deadline })
+    try {
+      return this.#learnt((await send(last)).invitation, life)
+    } catch (error) {
+      if (!UNCERTAIN.has(RollcallError.from(error, operation).code) || life.signal.aborted) throw error
+      try {
+        await pause(last - performance.now(), life.signal)
+        // Sent again it changes nothing, and says what has come of it.
+        return this.#learnt((await send(end)).invitation, life)
+      } catch (second) {
+        throw DECIDED.has(RollcallError.from(second, operation).code) ? second : error
+      }
+    }
   }
 
   /** What a reply says; by now more may be known. */
-  #learnt(invitation: Invitation, life: object): Invitation {
+  #learnt(invitation: Invitation, life: AbortController): Invitation {
     if (life !== this.#life) return isOpen(invitation) ? endedHere(invitation, invitation.caller === this.#userId) : invitation
     this.#learn(invitation)
     return this.#held.get(keyOf(invitation))?.invitation ?? invitation

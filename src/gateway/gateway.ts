@@ -1,3 +1,4 @@
+import type { Presence } from '../presence/service.js'
 import type { Waiting } from '../presence/types.js'
 import type { ReadyEvent } from '../protocol/events.js'
 import type { Config } from '../config.js'
@@ -84,7 +85,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     socket.onAny((event: unknown, ...args: unknown[]) => {
       if (connection.alive) requests.accept(connection, event, args)
     })
-    socket.emit('ready', readyEvent(connection, presence.nodeId, config))
+    socket.emit('ready', readyEvent(connection, presence, config))
     connection.armClock()
     if (connection.alive) users.add(connection, waiting)
   }
@@ -134,14 +135,14 @@ function outletOf(io: GatewayServer, { config, log }: GatewayDeps): Outlet {
   return createOutlet(io)
 }
 
-function readyEvent({ session }: Connection, nodeId: string, { limits }: Config): ReadyEvent {
+function readyEvent({ session }: Connection, presence: Presence, { limits }: Config): ReadyEvent {
   return {
     sessionId: session.id,
     attach: session.attach,
-    nodeId,
+    nodeId: presence.nodeId,
     resumed: session.resumed,
     presenceTimeout: session.timeoutMs,
-    timestamp: Date.now(),
+    timestamp: presence.timeNow(session.userId),
     limits: {
       statesPerMember: limits.statesPerMember,
       stateKeyBytes: limits.stateKeyBytes,

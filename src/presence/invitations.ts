@@ -21,6 +21,8 @@ export interface InvitationStep {
   readonly timerMs: number
   /** The timer that this step is due to, which must be as it was seen, and over. */
   readonly due?: Timer
+  /** From when on, in milliseconds by Redis's clock, it is not taken any more. */
+  readonly until?: number | undefined
 }
 
 /**
@@ -28,13 +30,14 @@ export interface InvitationStep {
  *
  * - `conflict`: it is not as the caller has seen it; `found` is what it is.
  * - `early`: the timer is another one by now, or not over.
+ * - `late`: it is not before `until` any more.
  * - `blocked`: of a new one, the callee has blocked the caller.
  * - `full`: of a new one, the callee has too many.
  */
 export type InvitationOutcome =
   | { readonly outcome: 'done'; readonly timestamp: number }
   | { readonly outcome: 'conflict'; readonly found: InvitationRecord | null }
-  | { readonly outcome: 'early' | 'blocked' | 'full' }
+  | { readonly outcome: 'early' | 'late' | 'blocked' | 'full' }
 
 /** An invitation and the app that it is of. */
 export interface KeptInvitation {
@@ -125,20 +128,21 @@ export class Invitations {
       case 'full':
         throw new RollcallError('INVITATION_LIMIT', `a user has at most ${limits.invitations} open invitations`)
       case 'early':
-        throw new Error('a new invitation is due to no timer')
+      case 'late':
+        throw new Error('a new invitation is bound to no time')
     }
   }
 
   /** INVITATION_UNKNOWN, INVITATION_ENDED. One that is cancelled already is so. */
   async cancel(caller: Party, ref: InvitationRef): Promise<Invitation> {
-    const { record, moved } = await this.#change(ref, { kind: 'cancel' }, (record) => record.caller === caller.userId)
+    const { record, moved } = await this.#change(ref, { kind: 'cancel' }, { may: (record) => record.caller === caller.userId })
     if (!moved && record.state !== 'CANCELED') throw ended(record)
     return shown(record)
   }
 
-  /** INVITATION_UNKNOWN, INVITATION_ENDED. What this session has answered so already is so. */
-  async answer(callee: Party, kind: 'accept' | 'refuse', { id, response }: Required<AnswerInvitationRequest>): Promise<Invitation> {
-    const { record, moved } = await this.#change({ userId: callee.userId, id }, { kind, session: callee.sessionId, response })
+  /** INVITATION_UNKNOWN, INVITATION_ENDED, INVITATION_LATE. What this session has answered so already is so. */
+  async answer(callee: Party, kind: 'accept' | 'refuse', { id, response = '', until }: AnswerInvitationRequest): Promise<Invitation> {
+    const { record, moved } = await this.#change({ userId: callee.userId, id }, { kind, session: callee.sessionId, response }, { until })
     const wanted = kind === 'accept' ? 'ACCEPTED' : 'REFUSED'
     if (!moved && !(record.state === wanted && record.answeredBy === callee.sessionId)) throw ended(record)
     return shown(record)
@@ -190,14 +194,15 @@ export class Invitations {
   async #change(
     ref: InvitationRef,
     event: InvitationEvent,
-    may: (record: InvitationRecord) => boolean = () => true,
+    { may = () => true, until }: { readonly may?: (record: InvitationRecord) => boolean; readonly until?: number | undefined } = {},
   ): Promise<{ readonly record: InvitationRecord; readonly moved: boolean }> {
     let [record = null] = await this.read([ref])
     for (let tries = 0; tries < TRIES; tries++) {
       if (record === null || !may(record)) throw new RollcallError('INVITATION_UNKNOWN', 'there is no such invitation, or none any more')
       const to = following(record, event)
       if (to === null) return { record, moved: false }
-      const result = await this.#step(this.options.app, { from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits) })
+      const result = await this.#step(this.options.app, { from: record.revision, to, wasOpen: true, timerMs: lasts(to, this.options.limits), until })
+      if (result.outcome === 'late') throw new RollcallError('INVITATION_LATE', 'the answer came too late')
       if (result.outcome === 'done') return { record: { ...to, timestamp: result.timestamp }, moved: true }
       if (result.outcome === 'conflict') record = result.found
     }

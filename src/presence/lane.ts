@@ -53,6 +53,8 @@ export class Lane {
   /** `performance.now()` when the last answered heartbeat was sent. */
   #beatAt = -Infinity
   #clockAt = 0
+  #time = 0
+  #timeAt = 0
   #beatWanted = true
   #doubts = new Set<ReconcileReason>()
   #mismatches = 0
@@ -90,6 +92,11 @@ export class Lane {
   /** What the partition's clock shows by now, as far as this node can tell, in microseconds. */
   get clockNow(): number {
     return this.#clock + Math.max(0, performance.now() - this.#clockAt) * 1000
+  }
+
+  /** What Redis's own clock shows by now, at least, in milliseconds, for as long as it is the same server. */
+  get timeNow(): number {
+    return this.#time + performance.now() - this.#timeAt
   }
 
   /** No sweep acts before this clock. */
@@ -230,6 +237,8 @@ export class Lane {
     if (beat.owned === null || this.#mismatches >= 2) this.#doubts.add('owned')
     this.#life = beat.life
     this.#setClock(beat.clock)
+    this.#time = beat.time
+    this.#timeAt = performance.now()
     this.#holdUntil = beat.holdUntil
     if (this.#doubts.size > 0 && !(await this.#reconcile(beat))) return false
     this.#failures = 0

@@ -206,6 +206,10 @@ export class NodePresence implements Presence {
     return this.members.acknowledged(this.#channel(ref))
   }
 
+  timeNow(userId: string): number {
+    return Math.floor(this.lanes[this.store.partitionOf(userChannel(this.app, userId))]?.timeNow ?? 0)
+  }
+
   get sessionCount(): number {
     return this.#sessions.size
   }

@@ -105,6 +105,8 @@ export interface Presence {
   /** The last version of a channel that this node has acknowledged to anybody, 0 if none is remembered. */
   acknowledged(channel: ChannelRef): number
 
+  /** What the clock of the Redis that has a user's data shows by now, at least, in milliseconds. */
+  timeNow(userId: string): number
   /** Sessions on this node. */
   readonly sessionCount: number
   /** Whether Redis has answered a heartbeat of every partition recently enough to vouch for what feeds say. */

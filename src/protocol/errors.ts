@@ -68,6 +68,7 @@ export const ERRORS = {
   INVITATION_ENDED: { errorCode: -14022, status: 409, retryable: false, remediation: 'It was answered, cancelled or out of time before: the event "invitation" says which.' },
   INVITATION_LIMIT: { errorCode: -14023, status: 409, retryable: true, remediation: 'The callee has too many invitations right now; try again later, or raise invitations in ROLLCALL_LIMITS.' },
   INVITATION_EXISTS: { errorCode: -14024, status: 409, retryable: false, remediation: 'Another invitation to this user has this id: use one that nobody has used.' },
+  INVITATION_LATE: { errorCode: -14026, status: 409, retryable: true, remediation: 'It came after its own until, and was not carried out; answer again while it is open.' },
   INVITATION_TOO_LARGE: { errorCode: -14025, status: 400, retryable: false, remediation: 'Say less, or raise invitationBytes in ROLLCALL_LIMITS; a channelId has the length of a name.' },
 
   // Friends, and statuses that users tell each other

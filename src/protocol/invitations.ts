@@ -70,6 +70,8 @@ export interface InviteRequest extends InvitationRef {
 export interface AnswerInvitationRequest {
   readonly id: string
   readonly response?: string
+  /** When it is too late, by Redis's clock, in milliseconds: then it is not carried out any more. Never, if absent. */
+  readonly until?: number
 }
 
 export interface GetInvitationsRequest {
@@ -104,9 +106,11 @@ export function parseCancelInvitation(value: unknown, limits: InvitationLimits =
 }
 
 /** PRESENCE_INVALID_ARGUMENT, INVITATION_TOO_LARGE. */
-export function parseAnswerInvitation(value: unknown, limits: InvitationLimits = DEFAULT_LIMITS): Required<AnswerInvitationRequest> {
+export function parseAnswerInvitation(value: unknown, limits: InvitationLimits = DEFAULT_LIMITS): AnswerInvitationRequest & { readonly response: string } {
   const read = fieldsOf(value)
-  return { id: checkInvitationId(read('id')), response: saying(read('response'), 'response', limits.invitationBytes) }
+  const until = read('until')
+  if (until !== undefined && !(Number.isSafeInteger(until) && Number(until) >= 0)) throw invalid('until is a time in milliseconds, a whole number')
+  return { id: checkInvitationId(read('id')), response: saying(read('response'), 'response', limits.invitationBytes), ...(until !== undefined && { until: Number(until) }) }
 }
 
 /** PRESENCE_INVALID_ARGUMENT (also for more than `limits.invitations`), INVALID_USER_ID. */

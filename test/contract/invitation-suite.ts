@@ -119,6 +119,16 @@ export function invitationSuite(setup: Setup): void {
       expect((await onlyTimer(node)).at).toBeGreaterThan(due.at - LONG_MS * 1000)
     })
 
+    test('a step that comes too late, by the time of Redis, is not taken; what it finds is said all the same', async () => {
+      const node = await homeNode()
+      const sent = start('call-0001')
+      const { timestamp } = (await put(node, sent)) as { readonly timestamp: number }
+      for (const until of [0, timestamp]) expect(await move(node, sent, YES, { until })).toEqual({ outcome: 'late' })
+      expect(await read(node, sent.id)).toMatchObject({ state: 'SENT', revision: 1 })
+      expect((await move(node, sent, YES, { until: timestamp + LONG_MS })).outcome).toBe('done')
+      expect(await move(node, sent, YES, { until: 0 })).toMatchObject({ outcome: 'conflict', found: { state: 'ACCEPTED' } })
+    })
+
     test('a timer that another node has set is among those that are due when its time has come', async () => {
       const node = await homeNode()
       await put(node, start('call-0001'), 200)

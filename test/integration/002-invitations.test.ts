@@ -170,6 +170,21 @@ describe('002.16 an invitation', () => {
     await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure INVITATION_EXPIRE')
   })
 
+  test('that is accepted over a line that stands still fails there after 5 s, and is not accepted when the line moves again', async () => {
+    const options = { redisUrl: cluster.redis.url, limits: { invitationReceiptMs: RECEIPT_MS, invitationAnswerMs: 10_000 }, pingIntervalMs: 60_000 }
+    const [one, other] = [await startNode(scope, options), await startNode(scope, options)]
+    const wire = await Link.open(scope, other)
+    const [caller, callee] = [await RtmUser.login(scope, someone(), one), await RtmUser.login(scope, someone(), wire)]
+    const { log } = ring(caller, callee.uid)
+    const { call: remote, log: remoteLog } = await callee.rings()
+    await log.expect('LocalInvitationReceivedByPeer')
+    wire.freeze()
+    remote.accept()
+    await remoteLog.expect('RemoteInvitationFailure ACCEPT_FAILURE')
+    wire.thaw()
+    await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationFailure INVITATION_EXPIRE')
+  })
+
   test('to nobody who can be called is not sent', async () => {
     const user = await RtmUser.login(scope, someone(), cluster.a)
     for (const callee of ['', '..', 'x'.repeat(65), undefined as never]) {

@@ -51,6 +51,8 @@ const texts = (request: object, name: string): readonly Case[] => [
 
 const answers: readonly Case[] = [
   ...[...payloads, ...ids({}), ...texts({ id: OWN }, 'response')],
+  ...[null, -1, 1.5, 2 ** 53, '5', {}, [5]].map((until): Case => [`until ${JSON.stringify(until)}`, 'PRESENCE_INVALID_ARGUMENT', { id: OWN, until }]),
+  ['one that is too late', 'INVITATION_LATE', { id: OWN, until: 0 }],
   ['one that is not there', 'INVITATION_UNKNOWN', { id: 'call-9999' }],
   ['one of one\'s own', 'INVITATION_UNKNOWN', { id: SENT.id }],
   ['one that is called like a property', 'INVITATION_UNKNOWN', { id: '__proto__' }],

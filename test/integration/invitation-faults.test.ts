@@ -70,6 +70,17 @@ test('an answer that has not been sent in its time is not sent any more', async 
   expect(bobLog.path(id)).toEqual(['SENT', 'RECEIVED', 'REFUSED'])
 })
 
+test('an answer that comes after its time is not carried out, but for one that has been', async () => {
+  const [ann, bob] = [await connectPlain(scope, unique('ann'), cluster.a), await connectPlain(scope, unique('bob'), cluster.b)]
+  const id = unique('call')
+  await ann.must('invite', { userId: bob.user, id })
+  const { timestamp: now } = bob.ready
+  for (const name of ['acceptInvitation', 'refuseInvitation']) expect(await bob.send(name, { id, until: now })).toMatchObject({ ok: false, error: { code: 'INVITATION_LATE', errorCode: -14026 } })
+  expect((await bob.must('acceptInvitation', { id, until: now + 60_000 })).invitation).toMatchObject({ state: 'ACCEPTED' })
+  expect((await bob.must('acceptInvitation', { id, until: now })).invitation).toMatchObject({ state: 'ACCEPTED' })
+  expect(await bob.send('refuseInvitation', { id, until: now })).toMatchObject({ ok: false, error: { code: 'INVITATION_ENDED' } })
+})
+
 test('between two of whom one has blocked the other nothing passes', async () => {
   const [ann, bob] = [await connect(scope, unique('ann'), cluster.a), await connect(scope, unique('bob'), cluster.b)]
   await bob.roster.block(ann.userId)

@@ -18,13 +18,19 @@ class FakeNode implements InvitationsLink {
   /** By id: what it says of each; nothing is known of others. */
   readonly known = new Map<string, Invitation>()
   refusal: RollcallError | null = null
+  /** What the next requests meet with, in turn, before it answers again. */
+  readonly refusals: RollcallError[] = []
+  /** Of each answer to an invitation. */
+  readonly untils: (number | undefined)[] = []
   /** Called when a request has been answered and before its caller hears of it. */
   onAnswered: () => void = () => undefined
 
-  async request(name: string, payload: Partial<InvitationRef> & { readonly sent?: readonly InvitationRef[] }): Promise<never> {
+  async request(name: string, payload: Partial<InvitationRef> & { readonly sent?: readonly InvitationRef[]; readonly until?: number }): Promise<never> {
     this.asked.push(`${name} ${payload.id ?? payload.sent?.map(({ userId, id }) => `${userId}/${id}`).join(' ') ?? ''}`)
+    if (name === 'acceptInvitation') this.untils.push(payload.until)
     await Promise.resolve()
-    if (this.refusal !== null) throw this.refusal
+    const refusal = this.refusals.shift() ?? this.refusal
+    if (refusal !== null) throw refusal
     const reply =
       payload.sent === undefined
         ? { ok: true, timestamp: 7, invitation: this.known.get(payload.id ?? '') ?? invitation('SENT', 1, { ...payload, ...(payload.userId === undefined ? {} : { callee: payload.userId }) }) }
@@ -113,6 +119,59 @@ describe('calls', () => {
     await Promise.all(both)
     expect(node.asked).toEqual(['invite call-0001', 'cancelInvitation call-0001'])
     await expect(api.cancel('call-0002')).rejects.toMatchObject({ code: 'INVITATION_UNKNOWN', operation: 'cancelInvitation' })
+    api.end()
+  })
+
+  test('an answer of which nobody knows what has come of it is sent again when it can come too late no more, and that one says', async () => {
+    const [lost, late] = [new RollcallError('PRESENCE_OPERATION_TIMEOUT', 'no answer'), new RollcallError('INVITATION_LATE', 'too late')]
+    const { api, node } = setUp()
+    api.receive(invitation('RECEIVED', 2))
+    node.known.set('call-0001', invitation('ACCEPTED', 3, { answeredBy: 'me' }))
+    node.refusals.push(lost)
+    expect(await api.accept('call-0001', 'yes', { withinMs: 200 })).toMatchObject({ state: 'ACCEPTED' })
+    node.refusals.push(lost, late)
+    await expect(api.accept('call-0001', 'yes', { withinMs: 200 })).rejects.toBe(late)
+    for (const second of [lost, new RollcallError('NOT_CONNECTED', 'no connection')]) {
+      node.refusals.push(lost, second)
+      await expect(api.accept('call-0001', 'yes', { withinMs: 200 })).rejects.toBe(lost)
+    }
+    expect(node.asked).toEqual(Array.from({ length: 8 }, () => 'acceptInvitation call-0001'))
+    node.refusals.push(late)
+    await expect(api.accept('call-0001')).rejects.toBe(late)
+    api.end()
+  })
+
+  test('an answer of which nobody knows what has come of it fails at once when the session is over', async () => {
+    const lost = new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the connection ended')
+    const { api, node } = setUp()
+    node.refusals.push(lost)
+    const accepting = api.accept('call-0001')
+    await Promise.resolve()
+    api.end()
+    await expect(accepting).rejects.toBe(lost)
+    expect(node.asked).toHaveLength(1)
+  })
+
+  test('until when it may be carried out is said by Redis\'s clock, as far as it is known, and never after the time that it may take', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask'] })
+    const { api, node } = setUp()
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    api.noteTime(50_000)
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    jest.advanceTimersByTime(100)
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    // What was long under way says less, and what is nearer to the truth says more.
+    api.receive(invitation('RECEIVED', 2, { timestamp: 49_000 }))
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    api.receive(invitation('RECEIVED', 2, { timestamp: 50_150 }))
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    // Of others' users, whose data may be on another Redis, it says nothing.
+    api.receive(invitation('SENT', 1, { callee: 'carl', caller: 'bob', timestamp: 70_000 }))
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    jest.advanceTimersByTime(200_000)
+    api.receive(invitation('RECEIVED', 2, { timestamp: 250_100 }))
+    await api.accept('call-0001', '', { withinMs: 1_000 })
+    expect(node.untils).toEqual([undefined, 50_800, 50_900, 50_900, 50_950, 50_950, 250_900])
     api.end()
   })
 

@@ -45,18 +45,19 @@ export class RedisInvitations implements InvitationStore {
     return records
   }
 
-  async step(app: string, { from, to, wasOpen, timerMs, due }: InvitationStep, rules: InvitationRules): Promise<InvitationOutcome> {
+  async step(app: string, { from, to, wasOpen, timerMs, due, until }: InvitationStep, rules: InvitationRules): Promise<InvitationOutcome> {
     const opens = Number(isOpen(to)) - Number(wasOpen)
     const args = [
       ...[to.id, String(from), String(to.revision), packed(to), String(opens), String(rules.open), String(rules.all), from === 0 ? to.caller : ''],
       ...this.#timerArgs(app, { userId: to.callee, id: to.id }, due, timerMs, rules),
       ['invitation', app, '2', to.callee, to.caller].join('\0'),
+      until === undefined ? '' : String(until),
     ]
     return decodeOutcome(await this.#run(opens > 0 ? scripts.invitationGrowing : scripts.invitationShrinking, app, to.callee, args))
   }
 
   async forget(app: string, ref: InvitationRef, revision: number, due: Timer, rules: InvitationRules): Promise<void> {
-    const args = [ref.id, String(revision), '0', '', '0', '0', '0', '', ...this.#timerArgs(app, ref, due, 0, rules), '']
+    const args = [ref.id, String(revision), '0', '', '0', '0', '0', '', ...this.#timerArgs(app, ref, due, 0, rules), '', '']
     decodeOutcome(await this.#run(scripts.invitationShrinking, app, ref.userId, args))
   }
 
@@ -96,6 +97,7 @@ function decodeOutcome(reply: readonly unknown[]): InvitationOutcome {
     case 'conflict':
       return { outcome, found: detail === '' ? null : decodeRecord(textOf(detail, 'invitation')) }
     case 'early':
+    case 'late':
     case 'blocked':
     case 'full':
       return { outcome }

@@ -4,9 +4,10 @@
 -- ARGV  1 id, 2 the revision that it has (0: there is none of this id), 3 the revision that it gets (0: it is forgotten), 4 what it says then,
 --       5 by how much this changes the count of open ones, 6 most open ones, 7 most of all, 8 the caller of a new one ('' otherwise),
 --       9 its timer, 10 the timer's time, which must be over ('': whatever it is), 11 in how long it rings next (us),
---       12 heartbeat period (us), 13 least lifetime of the key (s), 14 what the post begins with
--- reply {'done', time (ms)}, or a refusal that changed nothing: {'conflict', what it is ('' where there is none)}, {'early'}, {'blocked'},
---       {'full'}; {} while no heartbeat has looked at this server yet: the partition has no clock
+--       12 heartbeat period (us), 13 least lifetime of the key (s), 14 what the post begins with,
+--       15 the time (ms, of this server) from which on it is too late (or empty)
+-- reply {'done', time (ms)}, or a refusal that changed nothing: {'conflict', what it is ('' where there is none)}, {'early'}, {'late'},
+--       {'blocked'}, {'full'}; {} while no heartbeat has looked at this server yet: the partition has no clock
 -- invitations:<user>: each field is 'revision time(ms) ' and what it says; the field '' is the count of open ones
 -- post: fields joined by NUL: number, its beginning, revision, time (ms), what it says
 
@@ -28,6 +29,7 @@ if due ~= '' then
   local at = tonumber(redis.call('ZSCORE', timersKey, timer) or -1)
   if at ~= tonumber(due) or at > now + SLACK then return {'early'} end
 end
+if ARGV[15] ~= '' and time >= tonumber(ARGV[15]) * 1000 then return {'late'} end
 if caller ~= '' then
   if string.match(redis.call('HGET', rosterKey, caller) or '', '%a$') == 'b' then return {'blocked'} end
   if tonumber(redis.call('HGET', key, '') or 0) >= mostOpen or redis.call('HLEN', key) > most then return {'full'} end
