@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 
+import type { TimPresence } from '../../src/client/compat/tim/index.js'
 import { uniqueChannel } from '../support/client.js'
 import { connectPlain } from '../support/plain.js'
 import { useCluster } from '../support/node.js'
@@ -93,6 +94,19 @@ describe('what is told', () => {
       expect(told.id).not.toBe('mine')
     }
     expect(b.from(friend.account)).toEqual([])
+  })
+
+  test('001.6 who is asked by many at once answers each of them', async () => {
+    const b = await TimUser.login(scope, account('b'), cluster.b)
+    const askers = await Promise.all(Array.from({ length: 60 }, () => TimUser.login(scope, account('a'), cluster.a)))
+    b.tc.presenceHandler = (json) => {
+      const { fromTid, subStatus } = JSON.parse(json) as TimPresence
+      if (subStatus === 1) void b.tc.PresenceToUser(fromTid?.node ?? '', SHOW_CHAT, SUNSHINE, 2)
+    }
+    await Promise.all(askers.map((asker) => asker.tc.PresenceToUser(b.account, SHOW_CHAT, '', 1)))
+    await Promise.all(askers.map((asker) => asker.expectFrom(b.account, 1)))
+    for (const asker of askers) expect(asker.from(b.account)).toMatchObject([{ subStatus: 2, status: SUNSHINE }])
+    expect(b.acks).toEqual([])
   })
 
   test('001.3 to an account that is offline is dropped: not kept for the next login', async () => {

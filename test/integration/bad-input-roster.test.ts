@@ -133,12 +133,29 @@ describe('what looks like trouble and is none', () => {
   test('calls have the rate limit of all others', async () => {
     const node = await startNode(scope, { redisUrl: cluster.redis.url, limits: { callsPerSecond: 3 } })
     const eager = await connectPlain(scope, 'eager', node)
-    for (const [name, request] of [['getRoster', {}], ['broadcastStatus', {}], ['sendStatus', { userIds: ['bob'] }], ['addFriend', { userId: 'bob' }]] as const) {
+    for (const [name, request] of [['getRoster', {}], ['broadcastStatus', {}], ['addFriend', { userId: 'bob' }]] as const) {
       const replies = await Promise.all(Array.from({ length: 8 }, () => eager.send(name, request)))
       const refused = replies.flatMap((reply) => (reply.ok ? [] : [reply.error.code]))
       expect(refused.length).toBeGreaterThanOrEqual(2)
       expect(new Set(refused)).toEqual(new Set(['RATE_EXCEEDED']))
     }
+  })
+
+  test('statuses to some users wait for the rate in their order, what comes behind them too; those for which that takes too long are refused', async () => {
+    const node = await startNode(scope, { redisUrl: cluster.redis.url, limits: { callsPerSecond: 3 } })
+    const [eager, listener] = [await connectPlain(scope, 'eager', node), await connectPlain(scope, 'listener', node)]
+    const heard: unknown[] = []
+    listener.socket.on('status', ({ status }: { readonly status: string }) => heard.push(status))
+    const said = Array.from({ length: 40 }, (_, i) => String(i))
+    const replies = await Promise.all(said.map((status) => eager.send('sendStatus', { userIds: ['listener'], status })))
+    const refused = replies.flatMap((reply) => (reply.ok ? [] : [reply.error.code]))
+    // A window, and five seconds' worth of those that wait.
+    expect(replies.length - refused.length).toBeGreaterThanOrEqual(3 + 15)
+    expect(refused).not.toEqual([])
+    expect(new Set(refused)).toEqual(new Set(['RATE_EXCEEDED']))
+    const told = said.filter((_, i) => replies[i]?.ok)
+    await eventually('they are heard', () => heard.length >= told.length)
+    expect(heard).toEqual(told)
   })
 })
 
