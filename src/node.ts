@@ -26,7 +26,7 @@ import { Webhooks } from './webhooks/index.js'
 
 /** One server process of the cluster, or one of several in a process. */
 export interface Node {
-  /** Connects to Redis, takes its leases and listens. Rejects when Redis cannot be reached or the port is taken. */
+  /** Connects to Redis, takes its leases and listens. Rejects when Redis cannot be reached or the port is taken, or after `close`. Idempotent. */
   listen(): Promise<{ readonly port: number }>
   /** Sends its clients elsewhere (within `drainMs`), gives up its leases and closes all that it opened. Idempotent. */
   close(): Promise<void>
@@ -170,9 +170,28 @@ export function createNode(options: NodeOptions = {}): Node {
   })
 
   let port = 0
+  let opening: Promise<{ readonly port: number }> | null = null
   let closing: Promise<void> | null = null
+  const open = async (): Promise<{ readonly port: number }> => {
+    await store.open()
+    gateway.io.adapter(clusterAdapter(adapter, config.appId))
+    webhooks.keep()
+    if (config.offlineBlock) store.blockFarewells(config.appId)
+    await presence.start()
+    await webhooks.start()
+    await mail.start()
+    auditor.start()
+    gateway.start()
+    if (options.server === undefined) await listenOn(server, config)
+    const address = server.address() as AddressInfo | null
+    port = address?.port ?? 0
+    log.info({ port }, 'listening')
+    return { port }
+  }
   const close = async (): Promise<void> => {
     draining = true
+    // What is opened after it was closed would stay open.
+    await opening?.catch(() => undefined)
     clearTimeout(evacuation)
     await gateway.drain(config.drainMs)
     await auditor.stop()
@@ -197,22 +216,7 @@ export function createNode(options: NodeOptions = {}): Node {
     get port() {
       return port
     },
-    async listen() {
-      await store.open()
-      gateway.io.adapter(clusterAdapter(adapter, config.appId))
-      webhooks.keep()
-      if (config.offlineBlock) store.blockFarewells(config.appId)
-      await presence.start()
-      await webhooks.start()
-      await mail.start()
-      auditor.start()
-      gateway.start()
-      if (options.server === undefined) await listenOn(server, config)
-      const address = server.address() as AddressInfo | null
-      port = address?.port ?? 0
-      log.info({ port }, 'listening')
-      return { port }
-    },
+    listen: () => (closing === null ? (opening ??= open()) : Promise.reject(new Error('this node has been closed'))),
     close: () => (closing ??= close()),
   }
 }
