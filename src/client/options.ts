@@ -1,4 +1,5 @@
 import { RollcallError } from '../protocol/errors.js'
+import { during } from './failures.js'
 
 export interface ClientOptions {
   /**
@@ -35,7 +36,7 @@ export interface CheckedOptions extends Omit<ClientOptions, 'url'> {
 
 /** Throws PRESENCE_INVALID_ARGUMENT for an address, a presenceTimeout or a getToken that cannot be one. */
 export function checkOptions(options: ClientOptions): CheckedOptions {
-  const { url = defaultUrl(), token, getToken, presenceTimeout, transports } = optionsOf(options)
+  const { url = defaultUrl(), token, getToken, presenceTimeout, transports } = during('create', () => optionsOf(options))
   const [first, ...others] = (typeof url === 'string' ? [url] : url).map(addressOf)
   if (first === undefined) throw invalid('url is an empty list')
   if (presenceTimeout !== undefined && !(Number.isInteger(presenceTimeout) && presenceTimeout >= 1_000 && presenceTimeout <= 300_000)) {
@@ -63,9 +64,9 @@ function addressOf(url: unknown): Address {
   return { origin: `${parsed.protocol}//${parsed.host}`, path: `${parsed.pathname.replace(/\/+$/, '')}/socket.io` }
 }
 
-/** Options of a call, as callers without types may give them. Throws PRESENCE_INVALID_ARGUMENT. */
+/** Options of a call, as callers without types may give them; a list is no options, whatever it lists. Throws PRESENCE_INVALID_ARGUMENT. */
 export function optionsOf<T extends object>(options: T): T {
-  if (typeof options !== 'object' || (options as T | null) === null) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'options are an object')
+  if (typeof options !== 'object' || (options as T | null) === null || Array.isArray(options)) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'options are an object')
   return options
 }
 

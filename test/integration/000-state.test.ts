@@ -145,6 +145,15 @@ describe('changes of state', () => {
     expect(await statesOf(watching, 'tony', channel)).toEqual({ Score: '7' })
   })
 
+  test('000.6 a list in place of the options is refused, and removes nothing', async () => {
+    const channel = uniqueChannel()
+    const tony = await connect(scope, 'tony', cluster.a)
+    await tony.subscribe(channel)
+    await tony.presence.setState(channel, 'MESSAGE', { Mode: 'Happy', Mic: 'False' })
+    await expect(tony.presence.removeState(channel, 'MESSAGE', ['Mic'] as never)).rejects.toMatchObject({ errorCode: -13003, operation: 'presenceRemoveState' })
+    expect(await statesOf(tony, 'tony', channel)).toEqual({ Mode: 'Happy', Mic: 'False' })
+  })
+
   test.each([
     ['no options', undefined],
     ['no list', {}],

@@ -28,8 +28,9 @@ describe('options', () => {
     { presenceTimeout: '5000' },
     { getToken: 'token' },
     null,
+    ['http://a:1'],
   ])('%j is refused', (options) => {
-    expect(() => checkOptions(options as never)).toThrow(expect.objectContaining({ code: 'PRESENCE_INVALID_ARGUMENT' }))
+    expect(() => checkOptions(options as never)).toThrow(expect.objectContaining({ code: 'PRESENCE_INVALID_ARGUMENT', operation: 'create' }))
   })
 })
 
