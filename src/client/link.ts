@@ -330,7 +330,8 @@ export class Link {
 
   #refusal(operation: string): RollcallError | null {
     if (this.#state === 'IDLE' || this.#leaving) return new RollcallError('NOT_LOGIN', 'log in first', operation)
-    return this.#state === 'FAILED' ? notConnected(operation, 'the session is over: log in again') : null
+    // Waiting does not help here, so it is no matter of the connection.
+    return this.#state === 'FAILED' ? new RollcallError('NOT_LOGIN', 'the session is over: log in again', operation) : null
   }
 
   #isWorthRetrying({ code, retryable }: RollcallError): boolean {

@@ -90,8 +90,8 @@ describe('login', () => {
     await expect(client.login()).rejects.toMatchObject({ code: 'INVALID_TOKEN', errorCode: -10005, operation: 'login', reason: 'not ours', error: true })
     await eventually('FAILED', () => states.at(-1)?.currentState === 'FAILED')
     expect(states.at(-1)).toMatchObject({ reasonCode: -10005, operation: 'LOGIN' })
-    await expect(client.subscribe('room')).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
-    await expect(client.presence.whereNow('me')).rejects.toMatchObject({ code: 'PRESENCE_NOT_CONNECTED' })
+    await expect(client.subscribe('room')).rejects.toMatchObject({ code: 'NOT_LOGIN', retryable: false })
+    await expect(client.presence.whereNow('me')).rejects.toMatchObject({ code: 'NOT_LOGIN', operation: 'presenceWhereNow' })
     node.refusal = null
     await client.login()
     expect(node.logins).toHaveLength(2)
