@@ -23,6 +23,8 @@ export class NodePresence implements Presence {
   readonly app: string
   readonly members: Members
   readonly #sessions = new Map<string, LocalSession>()
+  /** The sessions without a connection that a login has put an end to. What they were in waits for it: nobody sees a device start again. */
+  readonly #outlived = new WeakMap<Session, readonly Removed[]>()
   readonly #serviceListeners: ((inService: boolean) => void)[] = []
   #wasInService = false
   #watch: NodeJS.Timeout | undefined
@@ -94,6 +96,8 @@ export class NodePresence implements Presence {
     const older = this.#sessions.get(key)
     if (older !== undefined && older.attach > session.attach) throw superseded()
     this.#sessions.set(key, session)
+    const outlived = unconnected(result)
+    if (outlived.length > 0) this.#outlived.set(session, outlived)
     const membership = this.members.remember(session, member)
     confirm(membership, result)
     if (older !== undefined) this.end(older, 'superseded')
@@ -118,7 +122,7 @@ export class NodePresence implements Presence {
     const { members, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
     const results = await Promise.all([...members.keys()].map((id) => this.members.submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
     for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
-    await this.#withdraw(userId, results.flatMap(({ removed: list = [] }) => list.filter(({ node }) => node === null)))
+    await this.#withdraw(userId, results.flatMap(unconnected))
     if (damaged) this.members.reportDamaged(home)
     if (damaged || settlesInMs > 0 || results.some(({ status }) => status === 'lost')) {
       throw new RollcallError('PRESENCE_OPERATION_FAILED', 'Redis has lost data, and sessions of this user may be put back still: try again in some seconds')
@@ -126,11 +130,11 @@ export class NodePresence implements Presence {
     return results.filter(({ status }) => status === 'ok').length
   }
 
-  /** No node closes a connection of these sessions: what they were in would stay until it timed out. */
-  async #withdraw(userId: string, sessions: readonly Removed[]): Promise<void> {
+  /** No node closes a connection of these sessions: what they were in, or these channels of it, would stay until it timed out. */
+  async #withdraw(userId: string, sessions: readonly Removed[], channels?: readonly Channel[]): Promise<void> {
     if (sessions.length === 0) return
-    const channels = await this.#read(this.store.channelsOf(this.app, userId))
-    await Promise.all(channels.flatMap((channel) => sessions.map(({ session, attach }) => this.members.submit({ channel, userId, session, kind: 'leave', attach }))))
+    const left = channels ?? (await this.#read(this.store.channelsOf(this.app, userId)))
+    await Promise.all(left.flatMap((channel) => sessions.map(({ session, attach }) => this.members.submit({ channel, userId, session, kind: 'leave', attach }))))
   }
 
   #tellRemoved(userId: string, { removed: list = [] }: OpResult, removal: Removal): void {
@@ -172,11 +176,15 @@ export class NodePresence implements Presence {
     const local = living(session)
     if (local === null) return
     this.#forget(local)
-    await Promise.all(this.members.of(local).map((membership) => this.members.end(membership).catch(() => undefined)))
+    const ends = this.members.of(local).map((membership) => this.members.end(membership))
+    await Promise.allSettled([...ends, this.#withdraw(local.userId, this.#outlived.get(local) ?? [])])
   }
 
   async join(session: Session, ref: ChannelRef, states: States = recordOfStates([]), again = false): Promise<Joined> {
-    return this.members.join(alive(session), this.#channel(ref), states, again)
+    const channel = this.#channel(ref)
+    const joined = await this.members.join(alive(session), channel, states, again)
+    this.#withdraw(session.userId, this.#outlived.get(session) ?? [], [channel]).catch(() => undefined)
+    return joined
   }
 
   async leave(session: Session, ref: ChannelRef): Promise<{ readonly version: number }> {
@@ -278,6 +286,11 @@ export class NodePresence implements Presence {
     )
     return lane
   }
+}
+
+/** Those of the sessions that were ended that no node has a connection of. */
+function unconnected({ removed: list = [] }: OpResult): readonly Removed[] {
+  return list.filter(({ node }) => node === null)
 }
 
 function sessionKey(userId: string, id: string): string {

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals'
 
 import type { LoginMode } from '../../src/config.js'
+import { http } from '../support/http.js'
 import { Link } from '../support/link.js'
 import { startNode, type TestNode } from '../support/node.js'
 import { connectPlain, PlainClient } from '../support/plain.js'
@@ -69,6 +70,28 @@ test('reject: a second login is refused while the first has a connection, and le
       )
   await eventually('the node has noticed, and lets the next one in', letIn, { everyMs: 100 })
   expect(await refusal(user, a, { sessionId: first.ready.sessionId, attach: first.ready.attach + 1 })).toMatchObject({ code: 'DUPLICATE_USER_ID' })
+})
+
+test('what a session without a connection was in waits for the login that came instead, and leaves with it', async () => {
+  const [a, b] = await nodes('reject')
+  const user = someUser()
+  const [lobby, attic] = [`lobby-${user}`, `attic-${user}`]
+  const watcher = await connectPlain(scope, someUser(), b)
+  await watcher.must('subscribe', { channelName: lobby, beQuiet: true })
+  const link = await Link.open(scope, a)
+  const first = await connectPlain(scope, user, link, { reconnection: false, auth: { presenceTimeout: 60_000 } })
+  for (const channelName of [lobby, attic]) await first.must('subscribe', { channelName })
+  link.cut()
+  await eventually('its node knows', async () => ((await http(b.port, `/v1/users/${user}/status`)).json as { status: string }).status === 'UNREACHABLE')
+  const second = await connectPlain(scope, user, b)
+  await second.must('subscribe', { channelName: lobby })
+  await second.must('unsubscribe', { channelName: lobby })
+  const { log } = watcher.watcher(lobby)
+  const ended = await log.until('its end', () => log.events.find(({ eventType }) => eventType === 'REMOTE_LEAVE' || eventType === 'REMOTE_TIMEOUT'))
+  expect(ended.eventType).toBe('REMOTE_LEAVE')
+  expect(log.events.filter(({ eventType }) => eventType === 'REMOTE_JOIN')).toHaveLength(1)
+  second.socket.disconnect()
+  await eventually('nothing is left of it', async () => ((await watcher.must('whereNow', { userId: user })).channels as unknown[]).length === 0)
 })
 
 test('two logins that race on two nodes: under reject one is let in, under replace one is left', async () => {
