@@ -36,7 +36,7 @@ export class TimUser {
   }
 
   from(account: string): TimPresence[] {
-    return this.presences.filter(({ fromTid }) => fromTid?.node === account)
+    return this.presences.filter(({ fromTid }) => fromTid.node === account)
   }
 
   /** So many presences of an account, in order; rejects when there are more. */

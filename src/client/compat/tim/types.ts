@@ -13,7 +13,8 @@ export class TimPresence {
   offline?: boolean
   /** 1 asks for an answer, 2 is one. */
   subStatus?: number
-  fromTid?: Tid
+  /** Who it is from: the server's word, in everything that a handler is given. */
+  fromTid!: Tid
   toTid?: Tid
   toList?: readonly string[]
   show?: number
