@@ -9,7 +9,7 @@ export interface ClientOptions {
    * @default the page's origin in a browser, else `http://127.0.0.1:3000`
    */
   readonly url?: string | readonly string[]
-  /** The token of logins that bring none of their own. */
+  /** The token of logins that bring none of their own. Without `getToken` a session ends (FAILED) with its token, unless that is renewed in time. */
   readonly token?: string
   /** Asked for a token at login, when the present one is about to expire, and at every reconnect. */
   readonly getToken?: () => Promise<string>
