@@ -5,6 +5,7 @@ import { uniqueChannel } from '../support/client.js'
 import { http } from '../support/http.js'
 import { Link } from '../support/link.js'
 import { startNode, useCluster } from '../support/node.js'
+import { RedisServer } from '../support/redis.js'
 import { CallLog, LOCAL_EVENTS, RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
 import { connectPlain } from '../support/plain.js'
@@ -259,4 +260,24 @@ describe('002.16 an invitation', () => {
     call.accept()
     await log.expect('LocalInvitationReceivedByPeer', `LocalInvitationAccepted ${'x'.repeat(8_192)}`)
   })
+})
+
+test('002.16 a refusal and a cancellation that fail are tried again, for who asks for them is told of no failure', async () => {
+  const redis = await RedisServer.start(scope)
+  const [here, there] = await Promise.all([startNode(scope, { redisUrl: redis.url }), startNode(scope, { redisUrl: redis.url })])
+  const [caller, callee] = [await RtmUser.login(scope, someone(), here), await RtmUser.login(scope, someone(), there)]
+  const [refused, cancelled] = [ring(caller, callee.uid, 'refused'), ring(caller, callee.uid, 'cancelled')]
+  const rung = [await callee.rings(), await callee.rings()]
+  for (const { log } of [refused, cancelled]) await log.expect('LocalInvitationReceivedByPeer')
+  const find = (content: string) => rung.find(({ call }) => call.content === content)!
+  redis.signal('SIGSTOP')
+  find('refused').call.refuse()
+  cancelled.call.cancel()
+  // What is asked after them fails after them.
+  for (const { client } of [caller, callee]) await expect(client.queryPeersOnlineStatus([caller.uid])).rejects.toMatchObject({ code: expect.any(Number) })
+  redis.signal('SIGCONT')
+  await refused.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused')
+  await find('refused').log.expect('RemoteInvitationRefused')
+  await cancelled.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationCanceled')
+  await find('cancelled').log.expect('RemoteInvitationCanceled cancelled')
 })

@@ -1,4 +1,5 @@
 import { RollcallError, type Invitation } from '../../index.js'
+import { backoffMs, pause } from '../../backoff.js'
 import { newId } from '../../invitations-api.js'
 import type { LocalInvitation } from './local-invitation.js'
 import { RemoteInvitation } from './remote-invitation.js'
@@ -11,7 +12,7 @@ const ACCEPT_MS = 5_000
 export class CallBook {
   readonly #made = new Map<string, LocalInvitation>()
   readonly #ringing = new Map<string, RemoteInvitation>()
-  #closed = false
+  readonly #life = new AbortController()
 
   constructor(
     private readonly session: Session,
@@ -22,7 +23,7 @@ export class CallBook {
       session.tell(() => {
         // What the SDK ends with its session is no end that the peer has made.
         if (client.linkState === 'IDLE' || client.linkState === 'FAILED') this.close()
-        else if (!this.#closed) this.#follow(invitation)
+        else if (!this.#life.signal.aborted) this.#follow(invitation)
       }),
     )
   }
@@ -41,7 +42,7 @@ export class CallBook {
 
   /** What comes of it is told as of any other change; one that has ended meanwhile has done so. */
   cancel(id: string): void {
-    this.session.client.invitations.cancel(id).catch(() => undefined)
+    void this.#insist(() => this.session.client.invitations.cancel(id), () => this.#made.has(id))
   }
 
   accept(id: string, response: string, failed: () => void): void {
@@ -49,16 +50,30 @@ export class CallBook {
   }
 
   refuse(id: string, response: string): void {
-    this.session.client.invitations.refuse(id, response).catch(() => undefined)
+    void this.#insist(() => this.session.client.invitations.refuse(id, response), () => this.#ringing.has(id))
   }
 
   /** The login is over: whoever has not ended does so now, without a way to the peer. */
   close(): void {
-    this.#closed = true
+    this.#life.abort()
     for (const local of this.#made.values()) local.fail('NOT_LOGGEDIN')
     for (const remote of this.#ringing.values()) remote.fail('PEER_OFFLINE')
     this.#made.clear()
     this.#ringing.clear()
+  }
+
+  /** Who asks for it is told of no failure: it is tried again while the call is open and that may help. Never rejects. */
+  async #insist(ask: () => Promise<unknown>, isOpen: () => boolean): Promise<void> {
+    for (let attempt = 0; isOpen(); attempt++) {
+      try {
+        await ask()
+        return
+      } catch (error) {
+        if (!RollcallError.from(error, 'invite').retryable) return
+      }
+      // The login may be over, and the call with it.
+      await pause(backoffMs(attempt), this.#life.signal).catch(() => undefined)
+    }
   }
 
   #follow(invitation: Invitation): void {
