@@ -1,6 +1,7 @@
 import type { Presence } from '../presence/service.js'
 import type { Waiting } from '../presence/types.js'
 import type { ReadyEvent } from '../protocol/events.js'
+import { toldLimits } from '../protocol/limits.js'
 import type { Config } from '../config.js'
 import { Calls } from './calls.js'
 import type { Connection } from './connection.js'
@@ -143,30 +144,6 @@ function readyEvent({ session }: Connection, presence: Presence, { limits }: Con
     resumed: session.resumed,
     presenceTimeout: session.timeoutMs,
     timestamp: presence.timeNow(session.userId),
-    limits: {
-      statesPerMember: limits.statesPerMember,
-      stateKeyBytes: limits.stateKeyBytes,
-      stateValueBytes: limits.stateValueBytes,
-      channelsPerClient: limits.channelsPerClient,
-      callsPerSecond: limits.callsPerSecond,
-      cachedChannels: limits.cachedChannels,
-      pageSize: limits.pageSize,
-      usersPerQuery: limits.usersPerQuery,
-      peersPerRequest: limits.peersPerRequest,
-      peersPerClient: limits.peersPerClient,
-      metadataItems: limits.metadataItems,
-      metadataKeyBytes: limits.metadataKeyBytes,
-      metadataValueBytes: limits.metadataValueBytes,
-      metadataBytes: limits.metadataBytes,
-      rosterEntries: limits.rosterEntries,
-      rosterMessageBytes: limits.rosterMessageBytes,
-      statusBytes: limits.statusBytes,
-      statusRecipients: limits.statusRecipients,
-      messageTextBytes: limits.messageTextBytes,
-      invitationBytes: limits.invitationBytes,
-      invitations: limits.invitations,
-      invitationReceiptMs: limits.invitationReceiptMs,
-      invitationAnswerMs: limits.invitationAnswerMs,
-    },
+    limits: toldLimits(limits),
   }
 }

@@ -1,4 +1,5 @@
 import type { ChannelType, States } from './channel.js'
+import type { ToldLimits } from './limits.js'
 import type { Received } from './messages.js'
 
 /** Where a channel stands: versions are comparable within one life only. */
@@ -119,29 +120,5 @@ export interface ReadyEvent {
   readonly resumed: boolean
   readonly presenceTimeout: number
   readonly timestamp: number
-  readonly limits: {
-    readonly statesPerMember: number
-    readonly stateKeyBytes: number
-    readonly stateValueBytes: number
-    readonly channelsPerClient: number
-    readonly callsPerSecond: number
-    readonly cachedChannels: number
-    readonly pageSize: number
-    readonly usersPerQuery: number
-    readonly peersPerRequest: number
-    readonly peersPerClient: number
-    readonly metadataItems: number
-    readonly metadataKeyBytes: number
-    readonly metadataValueBytes: number
-    readonly metadataBytes: number
-    readonly rosterEntries: number
-    readonly rosterMessageBytes: number
-    readonly statusBytes: number
-    readonly statusRecipients: number
-    readonly messageTextBytes: number
-    readonly invitationBytes: number
-    readonly invitations: number
-    readonly invitationReceiptMs: number
-    readonly invitationAnswerMs: number
-  }
+  readonly limits: ToldLimits
 }

@@ -106,3 +106,17 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   webhookAttempts: 12,
   webhookGivenUp: 1_000,
 })
+
+/** Those that a client is told at its login: it can check them by itself. */
+const TOLD = [
+  'statesPerMember', 'stateKeyBytes', 'stateValueBytes', 'channelsPerClient', 'callsPerSecond', 'pendingRequests', 'cachedChannels',
+  'pageSize', 'usersPerQuery', 'peersPerRequest', 'peersPerClient', 'metadataItems', 'metadataKeyBytes', 'metadataValueBytes',
+  'metadataBytes', 'rosterEntries', 'rosterMessageBytes', 'statusBytes', 'statusRecipients', 'messageTextBytes', 'invitationBytes',
+  'invitations', 'invitationReceiptMs', 'invitationAnswerMs',
+] as const satisfies readonly (keyof Limits)[]
+
+export type ToldLimits = Pick<Limits, (typeof TOLD)[number]>
+
+export function toldLimits(limits: Limits): ToldLimits {
+  return Object.fromEntries(TOLD.map((name) => [name, limits[name]])) as unknown as ToldLimits
+}

@@ -81,7 +81,7 @@ describe('1,000 messages in each direction', () => {
   test('while one end\'s node sleeps, and executes what it was sent when it wakes up', async () => {
     const all = await settle()
     const { a, ann, links, logs, speak } = all
-    // A client keeps 256 calls while it has no connection, and it takes some seconds to give up a node that sleeps.
+    // It takes a client some seconds to give up a node that sleeps.
     const talks = speak(400, 20)
     await sent(talks, 200)
     const before = await sendings(a)
