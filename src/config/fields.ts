@@ -144,8 +144,8 @@ export const limits: Field<Limits> = {
 }
 
 function toBoolean(value: unknown): unknown {
-  if (value === 'true') return true
-  if (value === 'false') return false
+  if (value === 'true' || value === '1') return true
+  if (value === 'false' || value === '0') return false
   return value
 }
 

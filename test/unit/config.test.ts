@@ -94,7 +94,6 @@ describe('loadConfig', () => {
     ['HOST', 'not a host', 'a host name or an address'],
     ['REDIS_URL', 'http://localhost', 'redis://'],
     ['REDIS_TLS', 'maybe', 'true or false'],
-    ['ROLLCALL_OFFLINE_BLOCK', '1', 'true or false'],
     ['ROLLCALL_APP_ID', 'a b', 'A-Z a-z 0-9 _ -'],
     ['ROLLCALL_SECRET', 'short', '32 bytes'],
     ['ROLLCALL_SECRET', '', '32 bytes'],
