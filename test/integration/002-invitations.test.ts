@@ -281,3 +281,20 @@ test('002.16 a refusal and a cancellation that fail are tried again, for who ask
   await cancelled.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationCanceled')
   await find('cancelled').log.expect('RemoteInvitationCanceled cancelled')
 })
+
+test('002.16 an answer that is too long for the node can be given again', async () => {
+  const options = { redisUrl: cluster.redis.url, limits: { invitationBytes: 100 } }
+  const [here, there] = await Promise.all([startNode(scope, options), startNode(scope, options)])
+  const [caller, callee] = [await RtmUser.login(scope, someone(), here), await RtmUser.login(scope, someone(), there)]
+  const { log } = ring(caller, callee.uid)
+  const { call, log: remoteLog } = await callee.rings()
+  call.response = 'x'.repeat(101)
+  call.refuse()
+  await eventually('it is refused with a shorter one', () => {
+    call.response = 'no'
+    call.refuse()
+    return call.state === 'REFUSED'
+  })
+  await remoteLog.expect('RemoteInvitationRefused')
+  await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationRefused no')
+})

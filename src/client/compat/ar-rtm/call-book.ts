@@ -49,8 +49,8 @@ export class CallBook {
     this.session.client.invitations.accept(id, response, { withinMs: ACCEPT_MS }).catch(failed)
   }
 
-  refuse(id: string, response: string): void {
-    void this.#insist(() => this.session.client.invitations.refuse(id, response), () => this.#ringing.has(id))
+  refuse(id: string, response: string, failed: () => void): void {
+    void this.#insist(() => this.session.client.invitations.refuse(id, response), () => this.#ringing.has(id), failed)
   }
 
   /** The login is over: whoever has not ended does so now, without a way to the peer. */
@@ -63,13 +63,13 @@ export class CallBook {
   }
 
   /** Who asks for it is told of no failure: it is tried again while the call is open and that may help. Never rejects. */
-  async #insist(ask: () => Promise<unknown>, isOpen: () => boolean): Promise<void> {
+  async #insist(ask: () => Promise<unknown>, isOpen: () => boolean, failed: () => void = () => undefined): Promise<void> {
     for (let attempt = 0; isOpen(); attempt++) {
       try {
         await ask()
         return
       } catch (error) {
-        if (!RollcallError.from(error, 'invite').retryable) return
+        if (!RollcallError.from(error, 'invite').retryable) return failed()
       }
       // The login may be over, and the call with it.
       await pause(backoffMs(attempt), this.#life.signal).catch(() => undefined)

@@ -9,7 +9,7 @@ export type * from './types.js'
 /** What this module is, to those who import it whole: `ArRTM`. */
 const ArRTM = {
   /** Opens nothing yet: see {@link RtmClient.login}. */
-  createInstance: (appId: string, parameters?: RtmParameters): RtmClient => new RtmClient(appId, parameters),
+  createInstance: (appId: string, parameters?: RtmParameters | null): RtmClient => new RtmClient(appId, parameters),
 }
 
 export default ArRTM

@@ -48,7 +48,8 @@ export class RemoteInvitation extends RtmEmitter<RemoteInvitationEvents> {
     if (this.#state !== 'INVITATION_RECEIVED' || this.#refusing) return
     checkText(this.response, 'response')
     this.#refusing = true
-    this.#book.refuse(this.#id, this.response)
+    // A node may have other limits than the original.
+    this.#book.refuse(this.#id, this.response, () => (this.#refusing = false))
   }
 
   /** Called by the layer: the invitation is so now; `here` when it was answered on this client. */

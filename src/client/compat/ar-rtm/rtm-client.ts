@@ -59,12 +59,14 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   #uid = ''
   /** An acknowledgement that a logout has overtaken does not count: the message comes again to the next session of the same user. */
   readonly #heard = new Recent()
+  readonly #parameters: RtmParameters
 
   constructor(
     readonly appId: string,
-    private readonly parameters: RtmParameters = {},
+    parameters?: RtmParameters | null,
   ) {
     super({ MessageFromPeer: () => true, RemoteInvitationReceived: (invitation) => !invitation.isOver })
+    this.#parameters = parameters ?? {}
   }
 
   /** Codes: 1 to 9, as {@link CODES} names them. */
@@ -174,7 +176,7 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   }
 
   #open(given: LoginParameters | null | undefined): Session {
-    const { url, presenceTimeout } = this.parameters
+    const { url, presenceTimeout } = this.#parameters
     try {
       // Without types it may be anything.
       if (typeof given !== 'object' || given === null) throw new RtmError(CODES.login.argument, 'login takes an object: { uid, token? }')
