@@ -119,10 +119,10 @@ export class NodePresence implements Presence {
 
   async evict(userId: string, why: string): Promise<number> {
     const home = userChannel(this.app, userId)
-    const { members, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
+    const { members, version, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
     const results = await Promise.all([...members.keys()].map((id) => this.members.submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
     for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
-    await this.#withdraw(userId, results.flatMap(unconnected))
+    await this.#withdrawAll(userId, Math.max(version, ...results.map((result) => result.version)))
     if (damaged) this.members.reportDamaged(home)
     if (damaged || settlesInMs > 0 || results.some(({ status }) => status === 'lost')) {
       throw new RollcallError('PRESENCE_OPERATION_FAILED', 'Redis has lost data, and sessions of this user may be put back still: try again in some seconds')
@@ -130,11 +130,33 @@ export class NodePresence implements Presence {
     return results.filter(({ status }) => status === 'ok').length
   }
 
-  /** No node closes a connection of these sessions: what they were in, or these channels of it, would stay until it timed out. */
-  async #withdraw(userId: string, sessions: readonly Removed[], channels?: readonly Channel[]): Promise<void> {
-    if (sessions.length === 0) return
-    const left = channels ?? (await this.#read(this.store.channelsOf(this.app, userId)))
-    await Promise.all(left.flatMap((channel) => sessions.map(({ session, attach }) => this.members.submit({ channel, userId, session, kind: 'leave', attach }))))
+  /**
+   * Takes a user out of all channels, but for logins that came after this version of its USER channel: attaches are drawn from the
+   * same clock. Most of it a node would do that has a connection to close; one that sleeps or loses it just now would not.
+   */
+  async #withdrawAll(userId: string, until: number): Promise<void> {
+    const channels = await this.#read(this.store.channelsOf(this.app, userId))
+    await Promise.all(
+      channels.map(async (channel) => {
+        const [entries] = await this.#read(this.store.sessions(this.store.partitionOf(channel), [{ channel, userId }]))
+        await this.#withdraw(userId, (entries ?? []).filter(({ attach }) => attach <= until), [channel])
+      }),
+    )
+  }
+
+  /** What a login has taken over of sessions that it outlives: of these channels, or of all. What cannot be withdrawn now times out. */
+  async #withdrawOutlived(session: Session, channels?: readonly Channel[]): Promise<void> {
+    const sessions = this.#outlived.get(session)
+    if (sessions === undefined) return
+    try {
+      await this.#withdraw(session.userId, sessions, channels ?? (await this.store.channelsOf(this.app, session.userId)))
+    } catch {
+      // It has its deadline.
+    }
+  }
+
+  async #withdraw(userId: string, sessions: readonly Pick<Removed, 'session' | 'attach'>[], channels: readonly Channel[]): Promise<void> {
+    await Promise.all(channels.flatMap((channel) => sessions.map(({ session, attach }) => this.members.submit({ channel, userId, session, kind: 'leave', attach }))))
   }
 
   #tellRemoved(userId: string, { removed: list = [] }: OpResult, removal: Removal): void {
@@ -176,14 +198,14 @@ export class NodePresence implements Presence {
     const local = living(session)
     if (local === null) return
     this.#forget(local)
-    const ends = this.members.of(local).map((membership) => this.members.end(membership))
-    await Promise.allSettled([...ends, this.#withdraw(local.userId, this.#outlived.get(local) ?? [])])
+    await Promise.all(this.members.of(local).map((membership) => this.members.end(membership).catch(() => undefined)))
+    await this.#withdrawOutlived(local)
   }
 
   async join(session: Session, ref: ChannelRef, states: States = recordOfStates([]), again = false): Promise<Joined> {
     const channel = this.#channel(ref)
     const joined = await this.members.join(alive(session), channel, states, again)
-    this.#withdraw(session.userId, this.#outlived.get(session) ?? [], [channel]).catch(() => undefined)
+    void this.#withdrawOutlived(session, [channel])
     return joined
   }
 

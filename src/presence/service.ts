@@ -73,8 +73,8 @@ export interface Presence {
   /** The connection is lost: the session and its memberships become due after `timeoutMs` (the session's by default). Never rejects. */
   suspend(session: Session, timeoutMs?: number): Promise<void>
   /**
-   * Ends all sessions of a user for good, wherever they are, with or without a connection; answers how many there were. Those without
-   * one have left their channels then, the others leave as their nodes hear of it.
+   * Ends all sessions of a user for good, wherever they are, with or without a connection, and takes the user out of all channels;
+   * answers how many there were.
    * PRESENCE_OPERATION_FAILED also while Redis is being put right after a loss: then those that were there have ended, and there may be more.
    */
   evict(userId: string, why: string): Promise<number>

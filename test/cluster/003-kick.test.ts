@@ -84,11 +84,13 @@ test('what a session without a connection was in is left at once too, and told a
   expect(await watcher.must('whereNow', { userId: 'ann' })).toMatchObject({ channels: [] })
 })
 
-test('a node that sleeps through a kick does not keep its session: its client is turned away with the reason', async () => {
+test('a node that sleeps through a kick does not keep its session: the user has left, and the client is turned away with the reason', async () => {
   const { a, b } = await spawnPair(scope)
-  const { seen } = await sdk('ann', a.url)
+  const { client, seen } = await sdk('ann', a.url)
+  await client.subscribe('lobby')
   a.process.kill('SIGSTOP')
   expect(await kick(b.port, 'ann', 'while your node slept')).toEqual({ sessions: 1 })
+  expect((await http(b.port, '/v1/users/ann/channels')).json).toEqual({ totalChannel: 0, channels: [] })
   a.process.kill('SIGCONT')
   await expectOver(seen, 'while your node slept')
 })
