@@ -122,7 +122,7 @@ export class NodePresence implements Presence {
     const { members, version, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
     const results = await Promise.all([...members.keys()].map((id) => this.members.submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
     for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
-    await this.#withdrawAll(userId, Math.max(version, ...results.map((result) => result.version)))
+    await this.#withdrawAll(userId, new Set(members.keys()), version)
     if (damaged) this.members.reportDamaged(home)
     if (damaged || settlesInMs > 0 || results.some(({ status }) => status === 'lost')) {
       throw new RollcallError('PRESENCE_OPERATION_FAILED', 'Redis has lost data, and sessions of this user may be put back still: try again in some seconds')
@@ -131,15 +131,16 @@ export class NodePresence implements Presence {
   }
 
   /**
-   * Takes a user out of all channels, but for logins that came after this version of its USER channel: attaches are drawn from the
-   * same clock. Most of it a node would do that has a connection to close; one that sleeps or loses it just now would not.
+   * Takes a user out of all channels, as far as it is in them through these sessions, or through some that ended earlier: attaches are drawn
+   * from the clock that gives the USER channel its versions. Most of it a node would do that has a connection to close; one that sleeps or
+   * loses it just now would not.
    */
-  async #withdrawAll(userId: string, until: number): Promise<void> {
+  async #withdrawAll(userId: string, ended: ReadonlySet<string>, version: number): Promise<void> {
     const channels = await this.#read(this.store.channelsOf(this.app, userId))
     await Promise.all(
       channels.map(async (channel) => {
         const [entries] = await this.#read(this.store.sessions(this.store.partitionOf(channel), [{ channel, userId }]))
-        await this.#withdraw(userId, (entries ?? []).filter(({ attach }) => attach <= until), [channel])
+        await this.#withdraw(userId, (entries ?? []).filter(({ session, attach }) => ended.has(session) || attach <= version), [channel])
       }),
     )
   }
