@@ -1,4 +1,8 @@
 import type { Worker } from 'node:cluster'
+import { Socket } from 'node:net'
+
+/** For so long, in ms, a connection that was handed over counts by itself: until the worker's word has come, or has not. */
+const HANDED_OVER_MS = 1_000
 
 /**
  * Makes a worker that has just been forked one that can be handed connections: what is sent to it before its node can
@@ -25,10 +29,19 @@ export function holdUntilReady(worker: Worker): () => void {
     }
   })
   return () => {
-    worker.send = send
     setClients(worker, 0)
-    for (const args of held.splice(0)) send(...args)
+    worker.send = (...args: unknown[]) => {
+      if (args[1] instanceof Socket) countFor(worker, HANDED_OVER_MS)
+      return send(...args)
+    }
+    for (const args of held.splice(0)) worker.send(...(args as Parameters<Worker['send']>))
   }
+}
+
+/** The balancer hears of a client when it is in: of many that come at once, the worker that had the fewest would get all. */
+function countFor(worker: Worker & { clientsCount?: number }, ms: number): void {
+  setClients(worker, (worker.clientsCount ?? 0) + 1)
+  setTimeout(() => setClients(worker, (worker.clientsCount ?? 0) - 1), ms).unref()
 }
 
 /** Where the balancer counts a worker's clients to find who has the fewest. */

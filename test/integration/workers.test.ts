@@ -49,6 +49,13 @@ describe('rollcall start --workers 2', () => {
     expect(nodes.size).toBe(2)
   })
 
+  test('clients that come at once are shared out', async () => {
+    await eventually('both workers serve', async () => (await nodeIds()).length === 2)
+    const nodes = await Promise.all(Array.from({ length: 24 }, (_, i) => visit(`at-once-${i}`)))
+    const [one = 0, two = 0] = [...new Set(nodes)].map((node) => nodes.filter((other) => other === node).length)
+    expect(Math.min(one, two)).toBeGreaterThanOrEqual(6)
+  })
+
   test('metrics are those of all workers, whoever is asked', async () => {
     expect(await nodeIds()).toHaveLength(2)
     expect(await nodeIds()).toEqual(await nodeIds())
