@@ -13,7 +13,8 @@ import type { StatesChanged } from './state-writer.js'
 import type { UserStatus } from './status.js'
 import { statusesOf } from './statuses.js'
 import type { PresenceStore } from './store.js'
-import { userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type Removed, type StateChange, type Waiting } from './types.js'
+import { userChannel, type Attach, type Channel, type Membership, type Op, type OpResult, type StateChange, type Waiting } from './types.js'
+import { Withdrawals } from './withdrawals.js'
 
 const NOTHING_WAITS: Waiting = { messages: false, invitations: false }
 
@@ -23,8 +24,7 @@ export class NodePresence implements Presence {
   readonly app: string
   readonly members: Members
   readonly #sessions = new Map<string, LocalSession>()
-  /** The sessions without a connection that a login has put an end to. What they were in waits for it: nobody sees a device start again. */
-  readonly #outlived = new WeakMap<Session, readonly Removed[]>()
+  readonly #withdrawals: Withdrawals
   readonly #serviceListeners: ((inService: boolean) => void)[] = []
   #wasInService = false
   #watch: NodeJS.Timeout | undefined
@@ -45,6 +45,7 @@ export class NodePresence implements Presence {
       onDeadline: (partition, inMs) => hooks.onDeadline(partition, inMs),
       onStale: (session) => this.end(session, 'superseded'),
     })
+    this.#withdrawals = new Withdrawals(options.app, store, this.members)
   }
 
   get lanes(): readonly Lane[] {
@@ -96,8 +97,7 @@ export class NodePresence implements Presence {
     const older = this.#sessions.get(key)
     if (older !== undefined && older.attach > session.attach) throw superseded()
     this.#sessions.set(key, session)
-    const outlived = unconnected(result)
-    if (outlived.length > 0) this.#outlived.set(session, outlived)
+    this.#withdrawals.note(session, result)
     const membership = this.members.remember(session, member)
     confirm(membership, result)
     if (older !== undefined) this.end(older, 'superseded')
@@ -122,42 +122,12 @@ export class NodePresence implements Presence {
     const { members, version, damaged, settlesInMs } = await this.#read(this.store.snapshot(home))
     const results = await Promise.all([...members.keys()].map((id) => this.members.submit({ channel: home, userId: id, session: id, kind: 'evict', reason: why })))
     for (const result of results) this.#tellRemoved(userId, result, { reason: 'kicked', why })
-    await this.#withdrawAll(userId, new Set(members.keys()), version)
+    await this.#withdrawals.kicked(userId, new Set(members.keys()), version)
     if (damaged) this.members.reportDamaged(home)
     if (damaged || settlesInMs > 0 || results.some(({ status }) => status === 'lost')) {
       throw new RollcallError('PRESENCE_OPERATION_FAILED', 'Redis has lost data, and sessions of this user may be put back still: try again in some seconds')
     }
     return results.filter(({ status }) => status === 'ok').length
-  }
-
-  /**
-   * Takes a user out of all channels, as far as it is in them through these sessions, or through some that ended earlier: attaches are drawn
-   * from the clock that gives the USER channel its versions. Most of it a node would do that has a connection to close; one that sleeps or
-   * loses it just now would not.
-   */
-  async #withdrawAll(userId: string, ended: ReadonlySet<string>, version: number): Promise<void> {
-    const channels = await this.#read(this.store.channelsOf(this.app, userId))
-    await Promise.all(
-      channels.map(async (channel) => {
-        const [entries] = await this.#read(this.store.sessions(this.store.partitionOf(channel), [{ channel, userId }]))
-        await this.#withdraw(userId, (entries ?? []).filter(({ session, attach }) => ended.has(session) || attach <= version), [channel])
-      }),
-    )
-  }
-
-  /** What a login has taken over of sessions that it outlives: of these channels, or of all. What cannot be withdrawn now times out. */
-  async #withdrawOutlived(session: Session, channels?: readonly Channel[]): Promise<void> {
-    const sessions = this.#outlived.get(session)
-    if (sessions === undefined) return
-    try {
-      await this.#withdraw(session.userId, sessions, channels ?? (await this.store.channelsOf(this.app, session.userId)))
-    } catch {
-      // It has its deadline.
-    }
-  }
-
-  async #withdraw(userId: string, sessions: readonly Pick<Removed, 'session' | 'attach'>[], channels: readonly Channel[]): Promise<void> {
-    await Promise.all(channels.flatMap((channel) => sessions.map(({ session, attach }) => this.members.submit({ channel, userId, session, kind: 'leave', attach }))))
   }
 
   #tellRemoved(userId: string, { removed: list = [] }: OpResult, removal: Removal): void {
@@ -200,13 +170,13 @@ export class NodePresence implements Presence {
     if (local === null) return
     this.#forget(local)
     await Promise.all(this.members.of(local).map((membership) => this.members.end(membership).catch(() => undefined)))
-    await this.#withdrawOutlived(local)
+    await this.#withdrawals.outlived(local)
   }
 
   async join(session: Session, ref: ChannelRef, states: States = recordOfStates([]), again = false): Promise<Joined> {
     const channel = this.#channel(ref)
     const joined = await this.members.join(alive(session), channel, states, again)
-    void this.#withdrawOutlived(session, [channel])
+    void this.#withdrawals.outlived(session, [channel])
     return joined
   }
 
@@ -309,11 +279,6 @@ export class NodePresence implements Presence {
     )
     return lane
   }
-}
-
-/** Those of the sessions that were ended that no node has a connection of. */
-function unconnected({ removed: list = [] }: OpResult): readonly Removed[] {
-  return list.filter(({ node }) => node === null)
 }
 
 function sessionKey(userId: string, id: string): string {
