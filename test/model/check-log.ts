@@ -10,7 +10,7 @@ export interface LogRules {
   readonly complete: boolean
   /** Users whose states, and whose ends while a session of theirs is away, are not held against what they did. */
   readonly unjudged?: ReadonlySet<string>
-  /** Redis fell back to what it held a while before: an end that it forgot comes once more. */
+  /** Redis fell back to what it held a while before: whose end it forgot is there again, and ends once more. */
   readonly rolledBack?: boolean
 }
 
@@ -181,9 +181,12 @@ class LogCheck {
     for (const key of gone) this.#say('I6', `${key} of ${user} is gone, and nobody removed it: ${describe(event)}`)
   }
 
-  /** Unheard, while the watcher was away or Redis lacked the data, a stay may have ended and another begun: with states of its own. */
+  /**
+   * Unheard, while the watcher was away or Redis lacked the data, a stay may have ended and another begun: with states of its own. Where Redis
+   * fell back, one that has ended may be there once more, with states that it had before.
+   */
   #beganAnew(user: string, since: number, at: number): boolean {
-    return this.model.windows(this.watched.channel, user).some(({ from, until }) => from > since && until <= at)
+    return this.model.windows(this.watched.channel, user).some(({ from, until }) => from > since && (until <= at || (this.rules.rolledBack === true && from <= at)))
   }
 
   /** A window of the model in which this end can have happened, and to which not as many were laid as happened in it. */

@@ -210,6 +210,16 @@ describe('the checker finds', () => {
     expect(breachesOf({ stored })).toEqual([expect.stringContaining('I6 node old vouches for 1 sessions of ann, and has 0')])
   })
 
+  test('I6: a state that falls back with Redis, unless its member had left', () => {
+    const model = story()
+    model.writing('ann-1', CHANNEL, 'k', '2', 6_990)(7_000)
+    const log = logOf(...RIGHT, [7_010, told('REMOTE_STATE_CHANGED', 7, 'ann', { states: { k: '2' } })], [8_500, told('SNAPSHOT', 9, '', { snapshot: { ann: { k: '1' }, bob: {} } })])
+    const fallen = () => check(evidence({ model, watched: [watchedWith(log)] }), { ...RULES, complete: false, rolledBack: true }).breaches.filter(({ invariant }) => invariant === 'I6')
+    expect(fallen().map(({ what }) => what)).toEqual([expect.stringContaining('k of ann fell from 2 to 1')])
+    model.leaving('ann-1', CHANNEL, 8_000)(8_010)
+    expect(fallen()).toEqual([])
+  })
+
   test('I7: a member that is removed twice', () => {
     const published = ['join', 'timeout', 'timeout'].map((kind, index) => publishedOf({ kind, version: 2 + index, user: 'ann' }))
     expect(breachesOf({ published })).toEqual(['I7 ann is removed twice: timeout @4'])
