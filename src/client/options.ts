@@ -1,6 +1,8 @@
 import { RollcallError } from '../protocol/errors.js'
 import { during } from './failures.js'
 
+const TRANSPORTS = ['polling', 'websocket', 'webtransport'] as const
+
 export interface ClientOptions {
   /**
    * Where the nodes are: one address, or several to be tried in turn. A path is where the nodes are mounted behind a
@@ -20,7 +22,7 @@ export interface ClientOptions {
    */
   readonly presenceTimeout?: number
   /** Socket.IO transports in the order of trying. @default ['polling', 'websocket'] */
-  readonly transports?: readonly ('polling' | 'websocket' | 'webtransport')[]
+  readonly transports?: readonly (typeof TRANSPORTS)[number][]
 }
 
 /** One address, as Socket.IO wants it. */
@@ -34,7 +36,7 @@ export interface CheckedOptions extends Omit<ClientOptions, 'url'> {
   readonly addresses: readonly [Address, ...Address[]]
 }
 
-/** Throws PRESENCE_INVALID_ARGUMENT for an address, a presenceTimeout or a getToken that cannot be one. */
+/** Throws PRESENCE_INVALID_ARGUMENT for an address, a presenceTimeout, a getToken or transports that cannot be such. */
 export function checkOptions(options: ClientOptions): CheckedOptions {
   const { url = defaultUrl(), token, getToken, presenceTimeout, transports } = during('create', () => optionsOf(options))
   const [first, ...others] = (typeof url === 'string' ? [url] : url).map(addressOf)
@@ -43,6 +45,9 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
     throw invalid('presenceTimeout is a whole number of milliseconds, 1,000 to 300,000')
   }
   if (getToken !== undefined && typeof getToken !== 'function') throw invalid('getToken is a function')
+  if (transports !== undefined && !(Array.isArray(transports) && transports.length > 0 && transports.every((name: unknown) => TRANSPORTS.some((known) => known === name)))) {
+    throw invalid(`transports is a list of some of ${TRANSPORTS.join(', ')}`)
+  }
   return {
     addresses: [first, ...others],
     ...(token !== undefined && { token }),

@@ -58,7 +58,7 @@ export function toRollcallError(thrown: unknown): RollcallError {
   // What express and its body parser throw carries a status; a `type` says which rule was broken.
   const { status, type } = typeof thrown === 'object' && thrown !== null ? (thrown as { readonly status?: unknown; readonly type?: unknown }) : {}
   if (type === 'entity.too.large') return new RollcallError('PAYLOAD_TOO_LARGE', 'the body is too large', '', options)
-  if (type === 'entity.parse.failed') return new RollcallError('PRESENCE_INVALID_ARGUMENT', 'the body is not JSON', '', options)
+  if (type === 'entity.parse.failed') return new RollcallError('PRESENCE_INVALID_ARGUMENT', 'the body is not a JSON object', '', options)
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new RollcallError(status === 404 ? 'NOT_FOUND' : 'PRESENCE_INVALID_ARGUMENT', 'the request is malformed', '', options)
   }

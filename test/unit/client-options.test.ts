@@ -27,6 +27,9 @@ describe('options', () => {
     { presenceTimeout: 1_000.5 },
     { presenceTimeout: '5000' },
     { getToken: 'token' },
+    { transports: [] },
+    { transports: ['carrier pigeon'] },
+    { transports: 'websocket' },
     null,
     ['http://a:1'],
   ])('%j is refused', (options) => {

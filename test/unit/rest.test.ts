@@ -168,7 +168,7 @@ describe('resources', () => {
     expect((await post()).body).toEqual({ sessions: 1 })
     expect((await post('{"reason":"spam"}')).body).toEqual({ sessions: 2 })
     expect(seen).toEqual([['a/ü', 'disconnected by the application'], ['a/ü', 'spam']])
-    expect(await post('{')).toMatchObject({ status: 400, body: { error: { code: 'PRESENCE_INVALID_ARGUMENT', message: 'the body is not JSON' } } })
+    for (const body of ['{', 'null', '5']) expect(await post(body)).toMatchObject({ status: 400, body: { error: { code: 'PRESENCE_INVALID_ARGUMENT', message: 'the body is not a JSON object' } } })
     for (const body of ['[]', '"x"', '{"reason":7}', `{"reason":"${'x'.repeat(257)}"}`]) expect(await post(body)).toMatchObject({ status: 400 })
     expect(await post('reason=spam', 'application/x-www-form-urlencoded')).toMatchObject({ status: 400 })
     expect(await post(`{"reason":"${'x'.repeat(20_000)}"}`)).toMatchObject({ status: 413, body: { error: { code: 'PAYLOAD_TOO_LARGE' } } })
