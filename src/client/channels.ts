@@ -6,7 +6,7 @@ import { mergeStates } from '../protocol/states.js'
 import type { EventQueue } from './emitter.js'
 import type { LinkState, PresenceMessage } from './events.js'
 import { isUnanswered } from './failures.js'
-import { REQUEST_MS, type RequestOptions } from './link.js'
+import { deadlineFromNow, type RequestOptions } from './link.js'
 import { ChannelView } from './live-channel.js'
 import { Repairs } from './repairs.js'
 import { inMessages } from './resume-messages.js'
@@ -216,7 +216,7 @@ export class Channels {
   /** One call at a time for each channel, in the order of the calls. The time that one waits for its turn is its own. */
   #inTurn<T>(channel: ChannelRef, call: (deadline: number) => Promise<T>): Promise<T> {
     const key = channelKey(channel)
-    const deadline = performance.now() + REQUEST_MS
+    const deadline = deadlineFromNow()
     const before = this.#turns.get(key)
     const turn = before === undefined ? call(deadline) : before.then(() => call(deadline))
     const ended = turn.then(

@@ -18,6 +18,12 @@ import type { ReplyOf, RequestOf } from './wire.js'
 const LOGIN_MS = 10_000
 /** How long a call waits for its reply, from its beginning on. */
 export const REQUEST_MS = 10_000
+
+/** When a call that begins now has to have its reply, by this machine's steady clock. */
+export function deadlineFromNow(): number {
+  return performance.now() + REQUEST_MS
+}
+
 /** What every address gets of an attempt's time, at least. */
 const LEAST_ATTEMPT_MS = 3_000
 /** How long leaving a connection on purpose waits for the requests that are under way on it. */
@@ -137,7 +143,7 @@ export class Link {
    * NOT_LOGIN; PRESENCE_NOT_CONNECTED, or NOT_CONNECTED where it is not about presence; PRESENCE_OPERATION_TIMEOUT,
    * PRESENCE_REQUEST_CANCELLED: the outcome is unknown; PRESENCE_TOO_MANY_PENDING; and what the server answers.
    */
-  async request<Name extends RequestName>(name: Name, payload: RequestOf<Name>, operation: string, { resend = true, deadline = performance.now() + REQUEST_MS }: RequestOptions = {}): Promise<ReplyOf<Name>> {
+  async request<Name extends RequestName>(name: Name, payload: RequestOf<Name>, operation: string, { resend = true, deadline = deadlineFromNow() }: RequestOptions = {}): Promise<ReplyOf<Name>> {
     let cancelled: RollcallError | undefined
     for (;;) {
       const refusal = this.#refusal(operation)

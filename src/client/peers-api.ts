@@ -5,7 +5,7 @@ import type { Limits } from '../protocol/limits.js'
 import { isNews, parseUserIds } from '../protocol/peers.js'
 import { recordOf } from '../protocol/record.js'
 import { during, isUnanswered } from './failures.js'
-import { REQUEST_MS, type RequestOptions } from './link.js'
+import { deadlineFromNow, type RequestOptions } from './link.js'
 import { Repairs } from './repairs.js'
 import type { ReplyOf, RequestOf } from './wire.js'
 
@@ -210,7 +210,7 @@ export class PeersApi {
 
   /** One call at a time, in their order; the time for it runs while it waits. */
   #inTurn<T>(call: (deadline: number) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + REQUEST_MS
+    const deadline = deadlineFromNow()
     const turn = this.#last.then(() => call(deadline))
     this.#last = turn.catch(() => undefined)
     return turn

@@ -4,7 +4,7 @@ import { checkChannel, checkUserId } from '../protocol/names.js'
 import { mergeStates, parseStateKeys, parseStates, withoutStates } from '../protocol/states.js'
 import type { Channels } from './channels.js'
 import { during, isUnanswered } from './failures.js'
-import { REQUEST_MS, type Link } from './link.js'
+import { deadlineFromNow, type Link } from './link.js'
 import { optionsOf } from './options.js'
 import type { Subscription } from './subscription.js'
 import type { RequestOf } from './wire.js'
@@ -77,7 +77,7 @@ export class PresenceApi {
       return { channel: named, states: parseStates(state, this.#link.limits) }
     })
     this.#link.assertUsable(operation)
-    const deadline = performance.now() + REQUEST_MS
+    const deadline = deadlineFromNow()
     const subscription = await this.#channels.settled(channel)
     if (subscription === undefined) {
       during(operation, () => this.#channels.cache.set(channel, states, this.#link.limits))
@@ -94,7 +94,7 @@ export class PresenceApi {
     const operation = 'presenceGetState'
     const request = during(operation, () => ({ userId: checkUserId(userId), ...checkChannel(channelName, channelType) }))
     this.#link.assertUsable(operation)
-    const deadline = performance.now() + REQUEST_MS
+    const deadline = deadlineFromNow()
     if (userId === this.#userId && (await this.#channels.settled(request)) === undefined) {
       const cached = this.#channels.cache.get(request)
       if (cached !== undefined) return { userId, states: { ...cached }, statesCount: Object.keys(cached).length, timestamp: Date.now() }
@@ -111,7 +111,7 @@ export class PresenceApi {
       return { channel: named, states: parseStateKeys(optionsOf(options).states, this.#link.limits) }
     })
     this.#link.assertUsable(operation)
-    const deadline = performance.now() + REQUEST_MS
+    const deadline = deadlineFromNow()
     const subscription = await this.#channels.settled(channel)
     if (subscription === undefined) {
       this.#channels.cache.remove(channel, states)

@@ -1,6 +1,6 @@
 /** Where callers wait, in order, until it is opened once for all of them. */
 export class Turnstile {
-  #waiting = new Set<() => void>()
+  readonly #waiting = new Set<() => void>()
 
   get size(): number {
     return this.#waiting.size
@@ -20,8 +20,6 @@ export class Turnstile {
   }
 
   open(): void {
-    const waiting = this.#waiting
-    this.#waiting = new Set()
-    for (const go of waiting) go()
+    for (const go of [...this.#waiting]) go()
   }
 }

@@ -29,7 +29,8 @@ export class Withdrawals {
     const sessions = this.#outlived.get(session)
     if (sessions === undefined) return
     try {
-      for (const channel of channels ?? (await this.store.channelsOf(this.app, session.userId))) await this.#leave(channel, session.userId, sessions)
+      const left = channels ?? (await this.store.channelsOf(this.app, session.userId))
+      await Promise.all(left.map((channel) => this.#leave(channel, session.userId, sessions)))
     } catch {
       // It has its deadline.
     }

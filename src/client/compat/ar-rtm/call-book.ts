@@ -62,7 +62,7 @@ export class CallBook {
     this.#ringing.clear()
   }
 
-  /** Who asks for it is told of no failure: it is tried again while the call is open and that may help. Never rejects. */
+  /** The original has no event for a failure of these: tried again while the call is open and that may help; `failed` where it does not. Never rejects. */
   async #insist(ask: () => Promise<unknown>, isOpen: () => boolean, failed: () => void = () => undefined): Promise<void> {
     for (let attempt = 0; isOpen(); attempt++) {
       try {
