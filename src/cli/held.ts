@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster'
 import { Socket } from 'node:net'
 
-/** For so long, in ms, a connection that was handed over counts by itself: until the worker's word has come, or has not. */
+/** For so long, in ms, a connection that was handed over counts at most, should the worker not say that a client is in. */
 const HANDED_OVER_MS = 1_000
 
 /**
@@ -30,18 +30,37 @@ export function holdUntilReady(worker: Worker): () => void {
   })
   return () => {
     setClients(worker, 0)
+    const handOver = countOnItsWay(worker)
     worker.send = (...args: unknown[]) => {
-      if (args[1] instanceof Socket) countFor(worker, HANDED_OVER_MS)
+      if (args[1] instanceof Socket) handOver()
       return send(...args)
     }
     for (const args of held.splice(0)) worker.send(...(args as Parameters<Worker['send']>))
   }
 }
 
-/** The balancer hears of a client when it is in: of many that come at once, the worker that had the fewest would get all. */
-function countFor(worker: Worker & { clientsCount?: number }, ms: number): void {
-  setClients(worker, (worker.clientsCount ?? 0) + 1)
-  setTimeout(() => setClients(worker, (worker.clientsCount ?? 0) - 1), ms).unref()
+/**
+ * The balancer hears of a client when it is in: of many that come at once, the worker that had the fewest would get all.
+ * So each counts from its hand-over on, until the worker's word counts it in its place.
+ *
+ * @returns what to call at each hand-over
+ */
+function countOnItsWay(worker: Worker & { clientsCount?: number }): () => void {
+  const onTheirWay: NodeJS.Timeout[] = []
+  const count = (by: number): void => setClients(worker, (worker.clientsCount ?? 0) + by)
+  const arrive = (): void => {
+    if (onTheirWay.length === 0) return
+    clearTimeout(onTheirWay.shift())
+    count(-1)
+  }
+  worker.on('message', (message: { type?: unknown }) => {
+    if (message.type === 'sticky:connection') arrive()
+  })
+  return () => {
+    count(1)
+    // All wait equally long, so whose time is over is the first.
+    onTheirWay.push(setTimeout(arrive, HANDED_OVER_MS).unref())
+  }
 }
 
 /** Where the balancer counts a worker's clients to find who has the fewest. */

@@ -1,7 +1,8 @@
 import type { Worker } from 'node:cluster'
 import { EventEmitter } from 'node:events'
+import { Socket } from 'node:net'
 
-import { expect, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
 
 import { holdUntilReady } from '../../src/cli/held.js'
 
@@ -42,4 +43,34 @@ test('a worker that ends before it serves lets those go that wait for it', () =>
   worker.emit('exit', 1, null)
   expect(failures).toEqual([expect.objectContaining({ message: 'the worker ended before it could serve' })])
   expect(worker.sent).toEqual([])
+})
+
+test('a connection counts from its hand-over on, and not twice when the worker says that a client is in', () => {
+  const { worker, asWorker } = fake()
+  holdUntilReady(asWorker)()
+  worker.send({ type: 'sticky:connection' }, new Socket())
+  worker.send({ type: 'sticky:connection' }, new Socket())
+  worker.send({ type: 'sticky:http-chunk-start' })
+  expect(worker.clientsCount).toBe(2)
+  worker.emit('message', { type: 'rollcall:session' })
+  expect(worker.clientsCount).toBe(2)
+  for (let told = 1; told <= 3; told += 1) worker.emit('message', { type: 'sticky:connection' })
+  expect(worker.clientsCount).toBe(0)
+})
+
+test('a connection that is no client counts for a second', () => {
+  jest.useFakeTimers()
+  try {
+    const { worker, asWorker } = fake()
+    holdUntilReady(asWorker)()
+    worker.send({ type: 'sticky:connection' }, new Socket())
+    jest.advanceTimersByTime(999)
+    expect(worker.clientsCount).toBe(1)
+    jest.advanceTimersByTime(1)
+    expect(worker.clientsCount).toBe(0)
+    worker.emit('message', { type: 'sticky:connection' })
+    expect(worker.clientsCount).toBe(0)
+  } finally {
+    jest.useRealTimers()
+  }
 })
