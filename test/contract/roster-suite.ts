@@ -290,7 +290,7 @@ export function rosterSuite(setup: Setup): void {
       const told = async () => (await there.posts()).filter((post) => post.startsWith('status'))
       return { ...there, node, timer: timer!, timersAt, told, farewell: `status to bob: ann|${timer?.id}|1|{}` }
     }
-    const broadcastsOf = ({ roster }: Pick<RedisStore, 'roster'>, reach: StatusReach = roster) => new Broadcasts(reach, roster, 'test', () => 'id')
+    const broadcastsOf = (store: RedisStore, reach: StatusReach = store.roster) => new Broadcasts(store, store.roster, reach, 'test', () => 'id')
 
     test('of who is gone friends are told once, however many nodes know that it is to be done', async () => {
       const { store, node, timer, timersAt, told, farewell } = await annHasGone()
@@ -304,8 +304,6 @@ export function rosterSuite(setup: Setup): void {
       const { store, login, node, timer, timersAt, told, farewell } = await annHasGone()
       const { roster } = store
       const unable: StatusReach = {
-        partitionOf: roster.partitionOf,
-        moveTimer: roster.moveTimer,
         reach: (...args) => (args[3] === 'self' ? Promise.reject(new Error('killed')) : roster.reach(...args)),
       }
       await expect(broadcastsOf(store, unable).farewell(node.partition, timer, node.clock)).rejects.toThrow('killed')

@@ -112,8 +112,8 @@ export function storeSuite(setup: Setup): void {
       )
       expect(stale.map((result) => result.status)).toEqual(['stale', 'stale', 'stale', 'stale'])
       await ear.expect('join ann')
-      expect((await a.store.owned(a.partition, 'a')).memberships).toEqual([])
-      expect((await a.store.owned(a.partition, 'b')).memberships).toEqual([of(lobby, 'ann')])
+      expect((await a.store.ownership.owned(a.partition, 'a')).memberships).toEqual([])
+      expect((await a.store.ownership.owned(a.partition, 'b')).memberships).toEqual([of(lobby, 'ann')])
     })
 
     test('a USER channel gives out attach numbers that only rise', async () => {
@@ -187,7 +187,7 @@ export function storeSuite(setup: Setup): void {
       expect(ear.changes).toEqual(['join ann'])
       expect((await whenDue(b, { ...of(lobby, 'ann'), kind: 'expire' })).status).toBe('ok')
       await ear.expect('join ann', 'timeout ann')
-      expect(await b.store.owned(b.partition, 'a')).toEqual({ memberships: [], intact: true })
+      expect(await b.store.ownership.owned(b.partition, 'a')).toEqual({ memberships: [], intact: true })
     })
 
     test('a node whose lease was ended is refused until its next heartbeat, which says so', async () => {
@@ -225,7 +225,7 @@ export function storeSuite(setup: Setup): void {
       await b.do({ kind: 'placeholder', channel: lobby, userId: 'ann', timeoutMs: 60_000, seen: b.clock, known })
       await a.do({ ...of(lobby, 'ann'), kind: 'assert', attach: 1, timeoutMs: 1_000, known: { ...known, revision: 4, states: states({ mood: 'older' }) } })
       expect((await a.store.member(lobby, 'ann'))?.states).toEqual(states({ mood: 'kept' }))
-      expect(await a.store.sessions(a.partition, [of(lobby, 'ann')])).toEqual([[{ session: 'session-of-ann', attach: 1, timeoutMs: 1_000, node: 'a' }]])
+      expect(await a.store.ownership.sessions(a.partition, [of(lobby, 'ann')])).toEqual([[{ session: 'session-of-ann', attach: 1, timeoutMs: 1_000, node: 'a' }]])
       await a.do({ ...of(lobby, 'ann'), kind: 'leave', attach: 1 })
       expect(await a.store.member(lobby, 'ann')).not.toBeNull()
       await whenDue(a, { ...of(lobby, 'ann'), kind: 'expire' })
@@ -257,7 +257,7 @@ export function storeSuite(setup: Setup): void {
       expect(await fields()).not.toContain('ann')
       expect(first(await a.do({ ...of(lobby, 'bob'), kind: 'suspend', attach: 1, timeoutMs: 1_000 })).status).toBe('lost')
       expect(await fields()).toEqual([])
-      expect((await a.store.owned(a.partition, 'a')).memberships).toEqual([])
+      expect((await a.store.ownership.owned(a.partition, 'a')).memberships).toEqual([])
     })
 
     test('nobody is put back into a channel, or one that is empty by now, in which somebody ended since it was looked at', async () => {
@@ -414,6 +414,6 @@ export function storeSuite(setup: Setup): void {
 /** Whom nobody vouches for in the partition, as a search finds them. */
 async function unvouched({ store, partition }: TestNode): Promise<readonly Membership[]> {
   const found: Membership[] = []
-  for await (const page of store.unvouched(partition)) found.push(...page)
+  for await (const page of store.ownership.unvouched(partition)) found.push(...page)
   return found
 }

@@ -10,10 +10,11 @@ const scope = useTestScope()
 test('doctor, of a Redis Cluster: each master is looked at', async () => {
   const redis = await RedisCluster.start(scope)
   const [first] = redis.masters
-  // In each of 256 partitions.
-  const timings = { heartbeatMs: 1_000, heartbeatTtlMs: 10_000 }
+  // Fewer than by default: the node shares this process with the doctor, and a busy machine has its hands full with 256 in a Cluster.
+  const timings = { partitions: 16, heartbeatMs: 1_000, heartbeatTtlMs: 10_000 }
   const env = {
     REDIS_CLUSTER: redis.addresses.join(','),
+    ROLLCALL_PARTITIONS: String(timings.partitions),
     ROLLCALL_HEARTBEAT_MS: String(timings.heartbeatMs),
     ROLLCALL_HEARTBEAT_TTL_MS: String(timings.heartbeatTtlMs),
   }
@@ -21,8 +22,8 @@ test('doctor, of a Redis Cluster: each master is looked at', async () => {
   const good = await doctor(env, '--url', node.url)
   expect(good.of('redis')).toBe('ok: Redis Cluster answers')
   expect(good.of('version')).toMatch(/^ok: .*\(3 servers\)$/)
-  expect(good.of('partitions')).toBe('ok: 256, as in this environment')
-  expect(good.of('leases')).toContain('nodes: 1, each with a lease in all 256 partitions')
+  expect(good.of('partitions')).toBe('ok: 16, as in this environment')
+  expect(good.of('leases')).toContain('nodes: 1, each with a lease in all 16 partitions')
   // The servers of this test have Redis's own limit for subscribers.
   expect([good.with('fail'), good.with('warn'), good.code]).toEqual([[], ['output-buffer'], 0])
 

@@ -29,5 +29,5 @@ test('the list of a node that was named once is declared from then on: a takeove
     return (await scripts()) - before
   }
   expect([await calls('ann'), await calls('tom'), await calls('bob')]).toEqual([2, 1, 1])
-  expect((await stays.store.owned(stays.partition, 'lost')).memberships).toEqual([])
+  expect((await stays.store.ownership.owned(stays.partition, 'lost')).memberships).toEqual([])
 })
