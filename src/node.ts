@@ -101,7 +101,7 @@ export function createNode(options: NodeOptions = {}): Node {
     newToken: newId,
     onDropped: (count) => metrics.messagesDropped.inc(count),
   })
-  const broadcasts = new Broadcasts(store.roster, store.roster, config.appId, newId)
+  const broadcasts = new Broadcasts(store, store.roster, store.roster, config.appId, newId)
   const invitations = new Invitations({
     store: store.invitations,
     roster: store.roster,

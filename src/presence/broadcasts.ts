@@ -30,7 +30,7 @@ export interface Unreached {
  * What the domain needs of the store to tell users something. Who is told is decided, and the telling posted, in one step a call: whatever was
  * changed before it in their rosters counts. Who has no session is not told, and nothing is kept.
  */
-export interface StatusReach extends Pick<PresenceStore, 'partitionOf' | 'moveTimer'> {
+export interface StatusReach {
   /** Users of one partition; posted at most once. Answers those who could not be told, which says nothing of who is not there. */
   reach(partition: number, app: string, userIds: readonly string[], to: ToldTo, telling: Telling): Promise<readonly Unreached[]>
 }
@@ -47,8 +47,9 @@ const CODES = { unknown: 'USER_UNKNOWN', blocked: 'USER_BLOCKED' } as const
  */
 export class Broadcasts {
   constructor(
-    private readonly store: StatusReach,
-    private readonly rosters: Pick<RosterStore, 'edges' | 'edgesTo'>,
+    private readonly timers: Pick<PresenceStore, 'moveTimer'>,
+    private readonly rosters: Pick<RosterStore, 'partitionOf' | 'edges' | 'edgesTo'>,
+    private readonly users: StatusReach,
     private readonly app: string,
     private readonly newId: () => string,
   ) {}
@@ -80,13 +81,13 @@ export class Broadcasts {
    */
   async farewell(partition: number, timer: Timer, clock: number): Promise<void> {
     const claimed: Timer = { ...timer, at: Math.floor(clock) + CLAIM_US }
-    if (!(await this.store.moveTimer(partition, timer, claimed.at))) return
+    if (!(await this.timers.moveTimer(partition, timer, claimed.at))) return
     // Nodes of several apps may share a Redis, and sweep for each other.
     const { app, name: from } = timer.channel
     const telling = { from, id: timer.id, offline: true, fields: '{}' }
     await this.#toFriends(app, telling)
     await this.#reach(app, [from], 'self', telling)
-    await this.store.moveTimer(partition, claimed, null)
+    await this.timers.moveTimer(partition, claimed, null)
   }
 
   async #toFriends(app: string, telling: Telling): Promise<void> {
@@ -96,6 +97,6 @@ export class Broadcasts {
   }
 
   async #reach(app: string, userIds: readonly string[], to: ToldTo, telling: Telling): Promise<readonly Unreached[]> {
-    return (await askByPartition(this.store, app, userIds, (partition, some) => this.store.reach(partition, app, some, to, telling))).flat()
+    return (await askByPartition(this.rosters, app, userIds, (partition, some) => this.users.reach(partition, app, some, to, telling))).flat()
   }
 }

@@ -29,7 +29,7 @@ interface Context {
 export async function reconcilePartition(presence: NodePresence, partition: number, context: Context): Promise<void> {
   const memberships = presence.members.memberships[partition]
   if (memberships === undefined) return
-  const listed = await presence.store.owned(partition, presence.nodeId)
+  const listed = await presence.store.ownership.owned(partition, presence.nodeId)
   const damaged = new Set(presence.members.damaged[partition])
   const circumstances: Circumstances = {
     node: presence.nodeId,
@@ -79,7 +79,7 @@ async function endStaleSessions(presence: NodePresence, partition: number, membe
         list.map((session) => ({ channel: session.home, userId: session.id, session: session.id })),
       )
       const missing = list.some((_, i) => entries[i] === null)
-      const owned = missing ? await presence.store.owned(home, presence.nodeId) : { memberships: [], intact: false }
+      const owned = missing ? await presence.store.ownership.owned(home, presence.nodeId) : { memberships: [], intact: false }
       const listedKeys = new Set(owned.memberships.map(keyOf))
       list.forEach((session, i) => {
         const entry = entries[i] ?? null
@@ -94,7 +94,7 @@ async function endStaleSessions(presence: NodePresence, partition: number, membe
 async function readEntries(presence: NodePresence, partition: number, of: readonly Membership[]): Promise<readonly (SessionEntry | null)[]> {
   const found: (SessionEntry | null)[] = []
   for (const chunk of chunksOf(of, READ_CHUNK)) {
-    const sessions = await presence.store.sessions(partition, chunk)
+    const sessions = await presence.store.ownership.sessions(partition, chunk)
     chunk.forEach((membership, i) => found.push(sessions[i]?.find((entry) => entry.session === membership.session) ?? null))
   }
   return found

@@ -52,6 +52,19 @@ export interface LeaseRow {
   readonly owned: number
 }
 
+/** Who vouches for which memberships: what takeovers and repairs read. */
+export interface OwnershipStore {
+  /** Sessions of each of these members, in order; null where the member is not there. */
+  sessions(partition: number, of: readonly { readonly channel: Channel; readonly userId: string }[]): Promise<readonly (readonly SessionEntry[] | null)[]>
+  /** The memberships that the store lists under a node's lease, at most about `limit` of them, in no order. */
+  owned(partition: number, node: string, limit?: number): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }>
+  /**
+   * Memberships of the partition that no node vouches for, page by page, as the channels themselves have them. It looks
+   * through every key there is: for repairs only.
+   */
+  unvouched(partition: number): AsyncIterable<readonly Membership[]>
+}
+
 /**
  * What the presence domain needs of the store.
  *
@@ -66,6 +79,7 @@ export interface LeaseRow {
  */
 export interface PresenceStore {
   readonly partitions: number
+  readonly ownership: OwnershipStore
   /** Which of the partitions a channel is in. */
   partitionOf(channel: Channel): number
 
@@ -83,15 +97,6 @@ export interface PresenceStore {
   channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { readonly occupancy: number; readonly version: number })[]; readonly cursor: string }>
   leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }>
 
-  /** Sessions of each of these members, in order; null where the member is not there. */
-  sessions(partition: number, of: readonly { readonly channel: Channel; readonly userId: string }[]): Promise<readonly (readonly SessionEntry[] | null)[]>
-  /** The memberships that the store lists under a node's lease, at most about `limit` of them, in no order. */
-  owned(partition: number, node: string, limit?: number): Promise<{ readonly memberships: readonly Membership[]; readonly intact: boolean }>
-  /**
-   * Memberships of the partition that no node vouches for, page by page, as the channels themselves have them. It looks
-   * through every key there is: for repairs only.
-   */
-  unvouched(partition: number): AsyncIterable<readonly Membership[]>
   dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates>
   /** Puts a timer off, to keep others from doing the same meanwhile; false when it is not as it was any more. `null`: it is done, and taken away. */
   moveTimer(partition: number, timer: Timer, at: number | null): Promise<boolean>

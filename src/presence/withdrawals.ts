@@ -14,7 +14,7 @@ export class Withdrawals {
 
   constructor(
     private readonly app: string,
-    private readonly store: Pick<PresenceStore, 'partitionOf' | 'channelsOf' | 'sessions'>,
+    private readonly store: Pick<PresenceStore, 'partitionOf' | 'channelsOf' | 'ownership'>,
     private readonly members: Pick<Members, 'submit'>,
   ) {}
 
@@ -45,7 +45,7 @@ export class Withdrawals {
     const channels = await settled(this.store.channelsOf(this.app, userId))
     await Promise.all(
       channels.map(async (channel) => {
-        const [entries] = await settled(this.store.sessions(this.store.partitionOf(channel), [{ channel, userId }]))
+        const [entries] = await settled(this.store.ownership.sessions(this.store.partitionOf(channel), [{ channel, userId }]))
         await this.#leave(channel, userId, (entries ?? []).filter(({ session, attach }) => ended.has(session) || attach <= version))
       }),
     )

@@ -85,7 +85,7 @@ export class Sweeper {
       const { status } = await lane.submit({ kind: 'search' })
       if (status === 'early') return
       this.log.warn({ partition: lane.partition }, 'data was lost; whoever nobody vouches for, and what lacks a timer, gets a deadline')
-      for await (const found of this.store.unvouched(lane.partition)) {
+      for await (const found of this.store.ownership.unvouched(lane.partition)) {
         await Promise.all(found.map((membership) => lane.submit({ ...membership, kind: 'remind' })))
       }
       await this.timers.rearm(lane)
@@ -155,7 +155,7 @@ export class Sweeper {
     let whole = true
     for (;;) {
       if (this.#closed) return
-      const { memberships, intact } = await this.store.owned(lane.partition, node, PASS_MAX)
+      const { memberships, intact } = await this.store.ownership.owned(lane.partition, node, PASS_MAX)
       whole &&= intact
       if (memberships.length === 0) break
       const ops = memberships.map((membership: Membership): Op => ({ ...membership, kind: 'orphan', node }))

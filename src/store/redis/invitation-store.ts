@@ -2,8 +2,9 @@ import { unpacked, packed, type InvitationRecord } from '../../presence/invitati
 import type { InvitationOutcome, InvitationRules, InvitationStep, InvitationStore, KeptInvitation } from '../../presence/invitations.js'
 import { userChannel, type Timer } from '../../presence/types.js'
 import { isOpen, type InvitationRef } from '../../protocol/invitations.js'
+import type { RedisAccess } from './access.js'
 import { numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
-import { ownerOfInvitations, timerText, type Keys } from './keys.js'
+import { ownerOfInvitations, timerText } from './keys.js'
 import * as scripts from './scripts.js'
 
 /** How much longer than its next timer a user's list of invitations is kept, in seconds: only if no node is left to end them. */
@@ -13,33 +14,21 @@ const READ_MAX = 100
 /** What `timer.lua` takes for a timer that is not there. */
 const UNSET = '-1'
 
-type Client = Parameters<scripts.Script['run']>[0]
-
-export interface RedisInvitationsOptions {
-  readonly redis: Client
-  /** The keys of the partition that a user's data is in. */
-  readonly keysOf: (app: string, userId: string) => Keys
-  /** Every `invitations` key of a partition, page by page. */
-  readonly keysLike: (partition: number) => AsyncIterable<readonly string[]>
-  /** Gives every failure one of the port's two meanings. */
-  readonly call: <T>(running: Promise<T>) => Promise<T>
-}
-
 /** Invitations on Redis: one hash a callee, in the partition of the callee's channel. */
 export class RedisInvitations implements InvitationStore {
-  constructor(private readonly options: RedisInvitationsOptions) {}
+  constructor(private readonly access: RedisAccess) {}
 
   async read(app: string, of: readonly InvitationRef[]): Promise<readonly (InvitationRecord | null)[]> {
-    const { redis, keysOf, call } = this.options
-    const found = await Promise.all(of.map(({ userId, id }) => call(redis.hget(keysOf(app, userId).invitations(app, userId), id))))
+    const { redis } = this.access
+    const found = await Promise.all(of.map(({ userId, id }) => this.access.call(redis.hget(this.access.keysOfUser(app, userId).invitations(app, userId), id))))
     return found.map((text) => (text === null ? null : decodeRecord(text)))
   }
 
   async sentTo(app: string, userIds: readonly string[]): Promise<readonly InvitationRecord[]> {
-    const { redis, keysOf, call } = this.options
+    const { redis } = this.access
     const records: InvitationRecord[] = []
     for (let from = 0; from < userIds.length; from += READ_MAX) {
-      const lists = userIds.slice(from, from + READ_MAX).map((userId) => call(redis.hgetall(keysOf(app, userId).invitations(app, userId))))
+      const lists = userIds.slice(from, from + READ_MAX).map((userId) => this.access.call(redis.hgetall(this.access.keysOfUser(app, userId).invitations(app, userId))))
       for (const list of await Promise.all(lists)) for (const [id, text] of Object.entries(list)) if (id !== '') records.push(decodeRecord(text))
     }
     return records
@@ -62,14 +51,13 @@ export class RedisInvitations implements InvitationStore {
   }
 
   async *kept(partition: number): AsyncIterable<readonly KeptInvitation[]> {
-    for await (const keys of this.options.keysLike(partition)) {
+    for await (const keys of this.access.keysLike(this.access.keysAt(partition).everybodysInvitations)) {
       for (const { app, userId } of keys.map(ownerOfInvitations)) yield (await this.sentTo(app, [userId])).map((record) => ({ app, record }))
     }
   }
 
   async rearm(app: string, { userId, id }: InvitationRef, at: number): Promise<void> {
-    const { redis, keysOf, call } = this.options
-    await call(scripts.timer.run(redis, [keysOf(app, userId).timers], [timerOf(app, userId, id), UNSET, String(Math.ceil(at))]))
+    await this.access.run(scripts.timer, [this.access.keysOfUser(app, userId).timers], [timerOf(app, userId, id), UNSET, String(Math.ceil(at))])
   }
 
   #timerArgs(app: string, { userId, id }: InvitationRef, due: Timer | undefined, timerMs: number, { periodMs }: InvitationRules): string[] {
@@ -79,9 +67,8 @@ export class RedisInvitations implements InvitationStore {
   }
 
   async #run(script: scripts.Script, app: string, userId: string, args: readonly string[]): Promise<readonly unknown[]> {
-    const { redis, keysOf, call } = this.options
-    const keys = keysOf(app, userId)
-    return replyOf(await call(script.run(redis, [keys.clock, keys.invitations(app, userId), keys.timers, keys.post, keys.roster(app, userId)], args)), 'invitation')
+    const keys = this.access.keysOfUser(app, userId)
+    return replyOf(await this.access.run(script, [keys.clock, keys.invitations(app, userId), keys.timers, keys.post, keys.roster(app, userId)], args), 'invitation')
   }
 }
 

@@ -1,5 +1,6 @@
 import type { MetadataBounds, MetadataChange, MetadataOutcome, MetadataStore, StoredMetadata } from '../../presence/metadata.js'
 import type { MetadataDetail } from '../../protocol/metadata.js'
+import type { RedisAccess } from './access.js'
 import { listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import * as scripts from './scripts.js'
 
@@ -9,22 +10,12 @@ import * as scripts from './scripts.js'
  */
 const FORGET_S = 86_400
 
-type Client = Parameters<scripts.Script['run']>[0]
-
 /** Users' metadata on Redis: one hash a user, in the partition of the user's channel, without a lifetime. */
 export class RedisMetadata implements MetadataStore {
-  /**
-   * @param keyOf names a user's key
-   * @param call gives every failure one of the port's two meanings
-   */
-  constructor(
-    private readonly redis: Client,
-    private readonly keyOf: (app: string, userId: string) => string,
-    private readonly call: <T>(running: Promise<T>) => Promise<T>,
-  ) {}
+  constructor(private readonly access: RedisAccess) {}
 
   async read(app: string, userId: string): Promise<StoredMetadata> {
-    const items = new Map(Object.entries(await this.call(this.redis.hgetall(this.keyOf(app, userId)))))
+    const items = new Map(Object.entries(await this.access.call(this.access.redis.hgetall(this.#keyOf(app, userId)))))
     const head = items.get('')
     items.delete('')
     return {
@@ -38,7 +29,11 @@ export class RedisMetadata implements MetadataStore {
     const args = [kind, author, String(majorRevision), String(bounds.metadataItems), String(bounds.metadataBytes), String(FORGET_S)]
     for (const { key, revision, value } of items) args.push(key, String(revision), value)
     const script = kind === 'remove' ? scripts.metadataShrinking : scripts.metadataGrowing
-    return decodeOutcome(await this.call(script.run(this.redis, [this.keyOf(app, userId)], args)))
+    return decodeOutcome(await this.access.run(script, [this.#keyOf(app, userId)], args))
+  }
+
+  #keyOf(app: string, userId: string): string {
+    return this.access.keysOfUser(app, userId).meta(app, userId)
   }
 }
 

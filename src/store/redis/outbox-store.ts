@@ -1,32 +1,26 @@
 import type { Claim, Claims, CloseCode, GivenUp, Outbox, OutboxEntry, OutboxEvent } from '../../presence/outbox.js'
 import { channelId, parseChannelId, userChannel, type Channel } from '../../presence/types.js'
+import type { RedisAccess } from './access.js'
 import { decodeStates, encodeStates, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
-import type { Client } from './connections.js'
-import type { Keys } from './keys.js'
 import * as scripts from './scripts.js'
 import type { Subscriber } from './subscriber.js'
 
 /** So long, in milliseconds, a receiver that no node serves still keeps entries from being let go. */
 const PATIENCE_MS = 3_600_000
 
-export interface RedisOutboxOptions {
-  readonly redis: Client
-  readonly subscriber: Subscriber
-  readonly keys: readonly Keys[]
-  /** Lifetime of keys, in seconds; each claim renews it. */
-  readonly ttlS: number
-  /** Gives every failure one of the port's two meanings. */
-  readonly call: <T>(running: Promise<T>) => Promise<T>
-}
-
 /** The outbox on Redis: a stream a partition, which `commit.lua` writes, and beside it who delivers what and how far they are. */
 export class RedisOutbox implements Outbox {
   #givenUpMost = 1_000
 
-  constructor(private readonly options: RedisOutboxOptions) {}
+  /** @param ttlS lifetime of keys, in seconds; each claim renews it */
+  constructor(
+    private readonly access: RedisAccess,
+    private readonly subscriber: Subscriber,
+    private readonly ttlS: number,
+  ) {}
 
   get partitions(): number {
-    return this.options.keys.length
+    return this.access.partitions
   }
 
   /** Of what was given up, this many of a partition are kept. */
@@ -55,8 +49,8 @@ export class RedisOutbox implements Outbox {
   }
 
   async read(partition: number, after: string, limit: number): Promise<readonly OutboxEntry[]> {
-    const { redis, call } = this.options
-    const rows = await call(redis.xrange(this.#of(partition).outbox, after === '' ? '-' : `(${after}`, '+', 'COUNT', limit))
+    const { redis } = this.access
+    const rows = await this.access.call(redis.xrange(this.access.keysAt(partition).outbox, after === '' ? '-' : `(${after}`, '+', 'COUNT', limit))
     return rows.map(([place, fields]) => decodeOutboxEntry(place, textOf(fields[1], 'outbox')))
   }
 
@@ -67,41 +61,31 @@ export class RedisOutbox implements Outbox {
   }
 
   async givenUp(limit: number): Promise<readonly (GivenUp & { readonly partition: number })[]> {
-    const lists = await Promise.all(this.options.keys.map(async (_, partition) => (await this.#kept(partition, limit)).map(([, given]) => ({ ...given, partition }))))
+    const lists = await Promise.all(this.access.allKeys.map(async (_, partition) => (await this.#kept(partition, limit)).map(([, given]) => ({ ...given, partition }))))
     return lists.flat().sort((a, b) => b.at - a.at).slice(0, limit)
   }
 
   async forget(partition: number, receiver: string, id: string): Promise<boolean> {
-    const { redis, call } = this.options
+    const { redis } = this.access
     const found = (await this.#kept(partition)).find(([, given]) => given.receiver === receiver && given.id === id)
-    return found !== undefined && (await call(redis.xdel(this.#of(partition).givenUp, found[0]))) === 1
+    return found !== undefined && (await this.access.call(redis.xdel(this.access.keysAt(partition).givenUp, found[0]))) === 1
   }
 
   async onWritten(partition: number, listener: (what: 'written' | 'released') => void): Promise<() => void> {
-    const { subscriber, call } = this.options
-    return call(subscriber.subscribe(this.#of(partition).written, (message) => (message === 'released' ? 'released' : 'written'), listener))
+    return this.access.call(this.subscriber.subscribe(this.access.keysAt(partition).written, (message) => (message === 'released' ? 'released' : 'written'), listener))
   }
 
   /** The list of a partition, the newest first, each with its place in it. */
   async #kept(partition: number, limit?: number): Promise<readonly (readonly [string, GivenUp])[]> {
-    const { redis, call } = this.options
-    const key = this.#of(partition).givenUp
-    const rows = await call(limit === undefined ? redis.xrevrange(key, '+', '-') : redis.xrevrange(key, '+', '-', 'COUNT', limit))
+    const { redis } = this.access
+    const key = this.access.keysAt(partition).givenUp
+    const rows = await this.access.call(limit === undefined ? redis.xrevrange(key, '+', '-') : redis.xrevrange(key, '+', '-', 'COUNT', limit))
     return rows.map(([at, fields]) => [at, decodeGivenUp(at, fields)])
   }
 
   #run(partition: number, action: 'claim' | 'acknowledge' | 'release', node: string, args: readonly string[]): Promise<unknown> {
-    const { redis, ttlS, call } = this.options
-    const keys = this.#of(partition)
-    return call(
-      scripts.outbox.run(redis, [keys.clock, keys.outbox, keys.written, keys.claims, keys.cursors, keys.givenUp], [action, node, String(ttlS), ...args]),
-    )
-  }
-
-  #of(partition: number): Keys {
-    const keys = this.options.keys[partition]
-    if (keys === undefined) throw new RangeError(`partition ${partition} of ${this.partitions}`)
-    return keys
+    const keys = this.access.keysAt(partition)
+    return this.access.run(scripts.outbox, [keys.clock, keys.outbox, keys.written, keys.claims, keys.cursors, keys.givenUp], [action, node, String(this.ttlS), ...args])
   }
 }
 

@@ -1,22 +1,9 @@
-import type { ChainableCommander } from 'ioredis'
 import type { StatusReach, Telling, ToldTo, Unreached } from '../../presence/broadcasts.js'
 import type { Asking, Edge, EdgeBack, EdgeChange, EdgeKind, RosterStore, Tidings, Writer, Written } from '../../presence/roster.js'
 import { channelId, userChannel, type Channel } from '../../presence/types.js'
+import type { RedisAccess } from './access.js'
 import { numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
-import type { Keys } from './keys.js'
 import * as scripts from './scripts.js'
-
-type Client = Parameters<scripts.Script['run']>[0]
-
-export interface RedisRosterOptions {
-  readonly redis: Client
-  readonly partitionOf: (channel: Channel) => number
-  readonly keysOf: (partition: number) => Keys
-  /** Gives every failure one of the port's two meanings. */
-  readonly call: <T>(running: Promise<T>) => Promise<T>
-  readonly pipeline: (fill: (pipeline: ChainableCommander) => void) => Promise<readonly unknown[]>
-  readonly moveTimer: StatusReach['moveTimer']
-}
 
 const KINDS = { friend: 'f', blocked: 'b', removed: '' } as const satisfies Record<EdgeChange, string>
 
@@ -25,16 +12,14 @@ const KEYS_OF = { friends: 2, anybody: 4, self: 1 } as const satisfies Record<To
 
 /** Rosters on Redis: of each user one hash of edges and one of those who have the user in theirs, in the partition of the user's channel. */
 export class RedisRoster implements RosterStore, StatusReach {
-  readonly partitionOf: (channel: Channel) => number
-  readonly moveTimer: StatusReach['moveTimer']
+  constructor(private readonly access: RedisAccess) {}
 
-  constructor(private readonly options: RedisRosterOptions) {
-    this.partitionOf = options.partitionOf
-    this.moveTimer = options.moveTimer
+  partitionOf(channel: Channel): number {
+    return this.access.partitionOf(channel)
   }
 
   async write(app: string, { userId, id, attach }: Writer, peer: string, change: EdgeChange, most: number): Promise<Written> {
-    const keys = this.#keysOf(app, userId)
+    const keys = this.access.keysOfUser(app, userId)
     // Whoever wants to hear nothing of somebody does not have to wait for memory.
     const script = change === 'friend' ? scripts.rosterGrowing : scripts.rosterShrinking
     const named = [keys.clock, keys.sessions(channelId(userChannel(app, userId))), keys.roster(app, userId), keys.asked(app, userId)]
@@ -53,7 +38,7 @@ export class RedisRoster implements RosterStore, StatusReach {
   }
 
   async tell(app: string, userId: string, { from, change, generation, message }: Tidings, most: number): Promise<Edge | null> {
-    const keys = this.#keysOf(app, userId)
+    const keys = this.access.keysOfUser(app, userId)
     const script = change === 'friend' ? scripts.tidingsGrowing : scripts.tidingsShrinking
     const named = [keys.clock, keys.post, keys.roster(app, userId), keys.asked(app, userId)]
     const [kind, own] = await this.#run(script, named, [app, userId, from, KINDS[change], String(generation), String(most), message])
@@ -61,21 +46,21 @@ export class RedisRoster implements RosterStore, StatusReach {
   }
 
   async edges(app: string, owner: string): Promise<ReadonlyMap<string, Edge>> {
-    const { redis, call } = this.options
-    const found = await call(redis.hgetall(this.#keysOf(app, owner).roster(app, owner)))
+    const { redis } = this.access
+    const found = await this.access.call(redis.hgetall(this.access.keysOfUser(app, owner).roster(app, owner)))
     return new Map(Object.entries(found).map(([peer, text]) => [peer, decodeEdge(text)]))
   }
 
   async edgesTo(app: string, owner: string, peers: readonly string[]): Promise<readonly (Edge | null)[]> {
     if (peers.length === 0) return []
-    const { redis, call } = this.options
-    const found = await call(redis.hmget(this.#keysOf(app, owner).roster(app, owner), ...peers))
+    const { redis } = this.access
+    const found = await this.access.call(redis.hmget(this.access.keysOfUser(app, owner).roster(app, owner), ...peers))
     return found.map((text) => (text === null ? null : decodeEdge(text)))
   }
 
   async edgesBack(partition: number, app: string, owners: readonly string[], peer: string): Promise<readonly EdgeBack[]> {
-    const keys = this.options.keysOf(partition)
-    const replies = await this.options.pipeline((pipeline) => {
+    const keys = this.access.keysAt(partition)
+    const replies = await this.access.pipeline((pipeline) => {
       for (const owner of owners) pipeline.hget(keys.roster(app, owner), peer).hget(keys.asked(app, owner), peer)
     })
     return owners.map((_, i) => {
@@ -85,8 +70,8 @@ export class RedisRoster implements RosterStore, StatusReach {
   }
 
   async asking(app: string, userId: string): Promise<readonly Asking[]> {
-    const { redis, call } = this.options
-    const found = Object.entries(await call(redis.hgetall(this.#keysOf(app, userId).asked(app, userId))))
+    const { redis } = this.access
+    const found = Object.entries(await this.access.call(redis.hgetall(this.access.keysOfUser(app, userId).asked(app, userId))))
     return found.flatMap(([from, text]) => {
       const { kind, generation, message } = decodeAsked(text)
       return kind === 'friend' ? [{ from, generation, message }] : []
@@ -94,7 +79,7 @@ export class RedisRoster implements RosterStore, StatusReach {
   }
 
   async forget(app: string, userId: string, gone: readonly Asking[]): Promise<void> {
-    const keys = this.#keysOf(app, userId)
+    const keys = this.access.keysOfUser(app, userId)
     await this.#run(scripts.forget, [keys.clock, keys.asked(app, userId)], gone.flatMap(({ from, generation }) => [from, String(generation)]))
   }
 
@@ -104,7 +89,7 @@ export class RedisRoster implements RosterStore, StatusReach {
   }
 
   async reach(partition: number, app: string, userIds: readonly string[], to: ToldTo, telling: Telling): Promise<readonly Unreached[]> {
-    const keys = this.options.keysOf(partition)
+    const keys = this.access.keysAt(partition)
     const named = userIds.flatMap((userId) =>
       [keys.sessions(channelId(userChannel(app, userId))), keys.roster(app, userId), keys.seen(app, userId), keys.asked(app, userId)].slice(0, KEYS_OF[to]),
     )
@@ -113,12 +98,8 @@ export class RedisRoster implements RosterStore, StatusReach {
     return decodeUnreached(unreached, userIds)
   }
 
-  #keysOf(app: string, userId: string): Keys {
-    return this.options.keysOf(this.options.partitionOf(userChannel(app, userId)))
-  }
-
   async #run(script: scripts.Script, keys: readonly string[], args: readonly string[]): Promise<readonly unknown[]> {
-    return replyOf(await this.options.call(script.run(this.options.redis, keys, args)), script.name)
+    return replyOf(await this.access.run(script, keys, args), script.name)
   }
 }
 
