@@ -6,15 +6,13 @@ import { spawnPair } from '../support/pair.js'
 import { connectPlain } from '../support/plain.js'
 import { usersInRedis, vouchedFor } from '../support/redis-view.js'
 import { useTestScope } from '../support/scope.js'
-import { eventually } from '../support/wait.js'
+import { eventually, MACHINE_MS } from '../support/wait.js'
 import { countOf, expectJoin, expectNoEvents, expectState, expectTimeout, expectWholeStays } from '../support/watcher.js'
 
 const scope = useTestScope()
 
 const HEARTBEAT_MS = 250
 const LEASE_MS = 1_000
-/** What scheduling on a busy machine may add to a bound that is about the cluster. */
-const MACHINE_MS = 1_000
 const TIMINGS = { ROLLCALL_HEARTBEAT_MS: String(HEARTBEAT_MS), ROLLCALL_HEARTBEAT_TTL_MS: String(LEASE_MS) }
 
 test('kill -9 of a node whose clients come back elsewhere: no event, and the states are kept', async () => {

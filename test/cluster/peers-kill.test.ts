@@ -5,15 +5,13 @@ import { spawnPair } from '../support/pair.js'
 import { PeerLog } from '../support/peer-log.js'
 import { connectPlain } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
-import { eventually } from '../support/wait.js'
+import { eventually, MACHINE_MS } from '../support/wait.js'
 
 const scope = useTestScope()
 
 const LEASE_MS = 1_000
 const HEARTBEAT_MS = 250
 const GRACE_MS = 2_500
-/** What scheduling on a busy machine may add to a bound that is about the cluster. */
-const MACHINE_MS = 1_000
 
 test('002.9 users of a node that is killed are UNREACHABLE when its lease is over, ONLINE again elsewhere, or OFFLINE when their time is over', async () => {
   const { a, b } = await spawnPair(scope, { ROLLCALL_PRESENCE_TIMEOUT_MS: String(GRACE_MS), ROLLCALL_HEARTBEAT_TTL_MS: String(LEASE_MS), ROLLCALL_HEARTBEAT_MS: String(HEARTBEAT_MS) })

@@ -5,14 +5,12 @@ import { spawnPair, type Pair } from '../support/pair.js'
 import { connectPlain } from '../support/plain.js'
 import { dueInRedis, RedisView, vouchedFor } from '../support/redis-view.js'
 import { useTestScope } from '../support/scope.js'
-import { elapse, eventually } from '../support/wait.js'
+import { elapse, eventually, MACHINE_MS } from '../support/wait.js'
 import { countOf, expectJoin, expectLeave, expectNoEvents, expectState, expectWholeStays, type Watcher } from '../support/watcher.js'
 
 const scope = useTestScope()
 
 const HEARTBEAT_MS = 500
-/** What scheduling on a busy machine may add to a bound that is about the cluster. */
-const MACHINE_MS = 1_000
 /** The longest pause before a connection to Redis is tried again (`src/store/redis/connections.ts`). */
 const RECONNECT_MS = 1_000
 const MEMBERS = 50

@@ -6,6 +6,7 @@ import { Link } from '../support/link.js'
 import { startNode, useCluster } from '../support/node.js'
 import { RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
+import { MACHINE_MS } from '../support/wait.js'
 
 const cluster = useCluster()
 const scope = useTestScope()
@@ -112,6 +113,3 @@ describe('the status of peers', () => {
     expect(Object.keys(await user.client.queryPeersOnlineStatus(ids(256)))).toHaveLength(256)
   })
 })
-
-/** What scheduling on a busy machine may add to a bound that is about the cluster. */
-const MACHINE_MS = 1_500

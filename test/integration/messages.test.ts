@@ -6,11 +6,9 @@ import { MessageLog } from '../support/message-log.js'
 import { startNode, useCluster } from '../support/node.js'
 import { connectPlain, PlainClient } from '../support/plain.js'
 import { useTestScope } from '../support/scope.js'
-import { elapse, eventually } from '../support/wait.js'
+import { elapse, eventually, MACHINE_MS } from '../support/wait.js'
 
 const WAIT_MS = 1_500
-/** What scheduling on a busy machine may add to a bound that is about the cluster. */
-const MACHINE_MS = 1_500
 /** Nobody is noticed to be silent, and whoever has no connection keeps the session: what fails here fails by messages. */
 const PATIENT = { presenceTimeoutMs: 20_000, pingIntervalMs: 20_000, pingTimeoutMs: 20_000 }
 const cluster = useCluster({ ...PATIENT, limits: { messageWaitMs: WAIT_MS, messagesPerSecond: 10_000, pendingRequests: 10_000 } })
@@ -38,7 +36,7 @@ describe('002.12 a message', () => {
     const { received, timestamp } = await ann.messages.send(bob.userId, 'hello')
     expect(received).toBe(true)
     expect(await log.next()).toEqual({ id: expect.stringContaining(ann.sessionId ?? '?'), from: ann.userId, text: 'hello', offline: false, timestamp })
-    expect(Math.abs(timestamp - before)).toBeLessThan(1_000)
+    expect(Math.abs(timestamp - before)).toBeLessThan(5_000)
   })
 
   test('may be any text', async () => {

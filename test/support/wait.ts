@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 /** How long a test waits for what must happen, before it fails: far above what is measured, far below jest's own limit. */
 export const PATIENCE_MS = 20_000
+/** What scheduling on a busy machine may add to a bound that is about the cluster. */
+export const MACHINE_MS = 2_500
 
 /** Bounds a wait: rejects, and says what was awaited, when the promise has not settled in time. */
 export async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
