@@ -4,10 +4,10 @@ import { inParallel, until } from '../lib/wait.js'
 import { RollcallClient } from '../peers/rollcall.js'
 import { Site, type Usage } from './site.js'
 
-const SETTLE_MS = 5_000
-const IDLE_MS = 20_000
-const BUSY_MS = 20_000
-const TICK_MS = 20
+export const SETTLE_MS = 5_000
+export const IDLE_MS = 20_000
+export const BUSY_MS = 20_000
+export const TICK_MS = 20
 
 /** Connections in channels of one size, who all watch and are spread over the nodes in turn, and change their states now and then. */
 export interface Load {
@@ -104,7 +104,8 @@ async function onSite(site: Site, load: Load): Promise<Outcome> {
   }
 }
 
-async function perSecond(site: Site, act: () => Promise<unknown>): Promise<Usage> {
+/** What a site uses while something goes on. */
+export async function perSecond(site: Site, act: () => Promise<unknown>): Promise<Usage> {
   const [before, start] = [await site.usage(), performance.now()]
   await act()
   const after = await site.usage()

@@ -3,6 +3,7 @@ import { describeMachine } from '../lib/machine.js'
 import { writeBetween } from '../report/index.js'
 import { shown } from '../report/text.js'
 import { measure, type Load, type Outcome } from './load.js'
+import { messageCosts, type MessageCosts } from './messages.js'
 import { simulate } from './million.js'
 import { CALIBRATION, coefficientsOf, measuredOf, predict, type Coefficients, type Prediction } from './model.js'
 
@@ -35,6 +36,14 @@ const WHAT: Readonly<Record<keyof Coefficients, string>> = {
   redisConnection: 'bytes of Redis: a connection with one channel',
 }
 
+const MESSAGE: Readonly<Record<keyof MessageCosts, string>> = {
+  atBoth: 'node CPU, µs: a message that is acknowledged, at the two nodes where its users are',
+  atOthers: 'node CPU, µs: a message, at each other node',
+  redis: 'Redis CPU, µs: a message, with two nodes',
+  redisOther: 'Redis CPU, µs: a message, for each other node',
+  bytesFromRedis: 'bytes from Redis: a message, to each other node',
+}
+
 const FIGURES: Readonly<Record<keyof Prediction, string>> = {
   nodesIdle: 'nodes’ CPU, idle (cores)',
   nodesBusy: 'nodes’ CPU (cores)',
@@ -54,12 +63,15 @@ async function said(load: Load): Promise<Outcome> {
 
 const calibration = { oneNode: await said(CALIBRATION.oneNode), twoNodes: await said(CALIBRATION.twoNodes), large: await said(CALIBRATION.large) }
 const c = coefficientsOf(calibration)
+const message = await messageCosts()
+console.error(JSON.stringify({ message }))
 const lines = [
   `\`npm run bench:scaling\` · ${new Date().toISOString().slice(0, 10)} · ${describeMachine()}`,
   '',
   '| what | cost |',
   '| --- | ---: |',
   ...Object.entries(WHAT).map(([name, what]) => `| ${what} | ${shown(c[name as keyof Coefficients])} |`),
+  ...Object.entries(MESSAGE).map(([name, what]) => `| ${what} | ${shown(message[name as keyof MessageCosts])} |`),
   '',
   '### Predicted and measured',
   '',

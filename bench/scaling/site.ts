@@ -3,6 +3,7 @@ import { RedisServer } from '../lib/redis.js'
 import type { ServerNode } from '../lib/server-node.js'
 import { until } from '../lib/wait.js'
 import { rollcall } from '../peers/rollcall.js'
+import type { Settings } from '../peers/types.js'
 
 const SLOTS = 16_384
 
@@ -21,11 +22,11 @@ export class Site {
     readonly nodes: readonly ServerNode[],
   ) {}
 
-  static async open(nodes: number, masters: number): Promise<Site> {
+  static async open(nodes: number, masters: number, more: Settings = {}): Promise<Site> {
     const redis = masters === 1 ? [await RedisServer.start()] : await cluster(masters)
     const [first] = redis
     if (first === undefined) throw new Error('a site has at least one master')
-    const settings: Record<string, string> = masters === 1 ? {} : { REDIS_CLUSTER: redis.map(({ port }) => `127.0.0.1:${port}`).join(',') }
+    const settings: Settings = masters === 1 ? more : { ...more, REDIS_CLUSTER: redis.map(({ port }) => `127.0.0.1:${port}`).join(',') }
     const started: ServerNode[] = []
     for (let number = 0; number < nodes; number++) started.push(await rollcall.start(first, settings))
     return new Site(redis, started)
