@@ -9,7 +9,7 @@ import { confirm, Memberships, type LocalMembership } from './memberships.js'
 import type { Joined } from './service.js'
 import { StateWriter, type StatesChanged } from './state-writer.js'
 import type { PresenceStore } from './store.js'
-import { channelId, type Channel, type Membership, type Op, type StateChange } from './types.js'
+import { channelId, type Channel, type EntryOp, type Membership, type Op, type StateChange } from './types.js'
 
 const NOTHING_UNDER_WAY = Promise.resolve()
 
@@ -62,6 +62,18 @@ export class Members {
     }
   }
 
+  /**
+   * Puts a session in, or takes it over where it is, which is what those who return find: they need no memory, so a full Redis lets
+   * them back in. Rejects as {@link submit} does.
+   */
+  async enter(op: Omit<EntryOp, 'kind'>, submission?: Submission): Promise<Settled> {
+    if (op.again === true) {
+      const back = await this.submit({ ...op, kind: 'resume' }, submission)
+      if (back.status !== 'missing') return back
+    }
+    return this.submit({ ...op, kind: 'join' }, submission)
+  }
+
   /** The highest version of this channel that a call through this node was answered with, or 0. */
   acknowledged(channel: Channel): number {
     return this.#acknowledged.get(channelId(channel))
@@ -105,7 +117,7 @@ export class Members {
     session.entered(channel)
     const entering = { channel, userId: session.userId, session: session.id, attach: session.attach, timeoutMs: session.timeoutMs }
     // Both go out in one batch: whoever hears of the join hears of the states with it.
-    const joining = this.submit({ ...entering, kind: 'join', again }, { wanted: session.wants, calm: again })
+    const joining = this.enter({ ...entering, again }, { wanted: session.wants, calm: again })
     const stating = !again && Object.keys(states).length > 0 ? this.#states.write(session, membership, this.#states.merge(states)) : undefined
     stating?.catch(() => undefined)
     let joined: Settled

@@ -84,7 +84,7 @@ export class NodePresence implements Presence {
     const submission = { calm: again, ...(wanted && { wanted }) }
     const about = recordOfStates(Object.entries({ ip: sourceIP, tag }).filter(([, text]) => text !== ''))
     const known = { revision: 0, joinedAt: 0, states: about }
-    let result = await this.members.submit({ ...member, kind: 'join', attach, timeoutMs, known, again, policy: this.options.login }, submission)
+    let result = await this.members.enter({ ...member, attach, timeoutMs, known, again, policy: this.options.login }, submission)
     // One of the two keys is gone: the session repairs it by being there, and the user's others notice.
     if (result.status === 'lost') result = await this.members.submit({ ...member, kind: 'assert', attach, timeoutMs }, submission)
     if (result.status === 'stale') throw superseded()

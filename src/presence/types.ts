@@ -41,23 +41,25 @@ export type StateChange = { readonly set: States } | { readonly remove: readonly
 /** A numbered connection of a session. The highest attach is the session's only valid one. */
 export type Attach = number
 
+/**
+ * Put a session into a channel, or take it over under a higher attach.
+ * `join` makes the member if it is not there; `resume` only takes over what is there, and needs no memory; `assert` repairs after
+ * a loss and carries what the node knows of the member. `attach: null` asks the USER channel for the session's next one.
+ */
+export interface EntryOp extends Membership {
+  readonly kind: 'join' | 'resume' | 'assert'
+  readonly attach: Attach | null
+  readonly timeoutMs: number
+  readonly known?: MemberRecord
+  /** The client was here before its connection was lost: it is news to nobody if data has just been lost. */
+  readonly again?: boolean
+  /** Of a login: what it may put an end to, or be refused for (`refused`), unless the session is there already. */
+  readonly policy?: LoginPolicy
+}
+
 /** One step of a batch. Each is decided by the store's script against what is there then; see {@link OpResult}. */
 export type Op =
-  /**
-   * Put a session into a channel, or take it over under a higher attach.
-   * `join` makes the member if it is not there; `resume` only takes over what is there; `assert` repairs after a loss
-   * and carries what the node knows of the member. `attach: null` asks the USER channel for the session's next one.
-   */
-  | (Membership & {
-      readonly kind: 'join' | 'resume' | 'assert'
-      readonly attach: Attach | null
-      readonly timeoutMs: number
-      readonly known?: MemberRecord
-      /** The client was here before its connection was lost: it is news to nobody if data has just been lost. */
-      readonly again?: boolean
-      /** Of a login: what it may put an end to, or be refused for (`refused`), unless the session is there already. */
-      readonly policy?: LoginPolicy
-    })
+  | EntryOp
   /**
    * Put back a member that a feed has and the store lost, due like a dead node's. Does nothing to a member that is there.
    * `conflict` when somebody has ended in the channel since the version that the feed has `seen`.

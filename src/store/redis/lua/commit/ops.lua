@@ -30,7 +30,7 @@ local function enter(ch, op)
     u.sessions['?'], u.count = nil, u.count - 1
   end
   renew(ch)
-  if ch.seen and u.revision and op.states ~= '' and op.kind == 'join' then u.states = op.states end
+  if ch.seen and u.revision and op.states ~= '' and op.kind ~= 'assert' then u.states = op.states end
   if not u.revision then found(ch, op, op.kind == 'assert' and 'assert' or 'join')
   elseif op.kind == 'assert' then
     merge(ch, op)
