@@ -173,6 +173,21 @@ export function messageSuite(setup: Setup): void {
       expect(dropped).toEqual([0, 0, 0, 1])
     })
 
+    test('there are so many: whoever has sent most of them loses the oldest, and pushes out nobody else', async () => {
+      const { take, texts } = await start()
+      const eve = { from: 'eve', session: 'evesession', waits: true }
+      const put = async (outgoing: Outgoing): Promise<string> => {
+        const taken = await take(outgoing, { most: 3 })
+        return `${(await texts()).join(', ')}; ${'dropped' in taken ? String(taken.dropped) : '?'} dropped`
+      }
+      await put(message(1, { waits: true, text: 'ann 1' }))
+      for (const n of [1, 2, 3]) await put(message(n, { ...eve, text: `eve ${n}` }))
+      expect(await put(message(4, { ...eve, text: 'eve 4' }))).toBe('ann 1, eve 3, eve 4; 1 dropped')
+      expect(await put(message(1, { from: 'fay', session: 'faysession', waits: true, text: 'fay 1' }))).toBe('ann 1, eve 4, fay 1; 1 dropped')
+      // Nobody has more than others: the oldest of all.
+      expect(await put(message(1, { from: 'gus', session: 'gussession', waits: true, text: 'gus 1' }))).toBe('eve 4, fay 1, gus 1; 1 dropped')
+    })
+
     test('there is an end to each, and to what is left of it', async () => {
       const { login, take, texts } = await start()
       await login('one')

@@ -13,7 +13,7 @@
 local clockKey, inbox, kept, heardKey, roster, sessions, post = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local app, user, from, id, token, sequence = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local waits, body, period, most = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[12])
-local HEARD, NUL, PURGED = 120, '\0', 200 -- seconds; how many of those whose time is over go in one call
+local HEARD, NUL, PURGED, LOOKED_AT = 120, '\0', 200, 1000 -- seconds; how many of those whose time is over go in one call; of too many, how many are looked at
 local function text(n) return string.format('%.0f', n) end
 
 local c = redis.call('HMGET', clockKey, 'life', 'now', 'time', 'replid', 'post', 'fresh')
@@ -56,14 +56,31 @@ redis.call('HSET', inbox, id, table.concat({text(position), '0', text(ms), waits
 redis.call('ZADD', kept, ms + tonumber(waits and ARGV[10] or ARGV[11]), id)
 if sequence then redis.call('SET', heardKey, text(sequence) .. string.match(heard, ' .*$'), 'EX', HEARD) end
 
--- Too many: first go those whose time is over first, which are those that do not wait, or were had already.
+-- Too many: first go those that were had or do not wait, then the oldest of whoever has most of them: nobody pushes out what others have sent.
 local dropped, excess = 0, redis.call('ZCARD', kept) - most
 if excess > 0 then
-  local ids = redis.call('ZRANGE', kept, 0, math.min(excess, PURGED) - 1)
-  for _, header in ipairs(redis.call('HMGET', inbox, unpack(ids))) do
-    if header and string.find(header, '^%d+ 0 %d+ 1 ') then dropped = dropped + 1 end
+  local ids, gone, senders, of = redis.call('ZRANGE', kept, 0, LOOKED_AT - 1), {}, {}, {}
+  for i, header in ipairs(redis.call('HMGET', inbox, unpack(ids))) do
+    local sender = string.match(header or '', '^%d+ 0 %d+ 1 %S+ (.*)$')
+    if not sender then
+      if #gone < excess then gone[#gone + 1] = ids[i] end
+    else
+      if not of[sender] then
+        of[sender] = {}
+        senders[#senders + 1] = of[sender]
+      end
+      table.insert(of[sender], ids[i])
+    end
   end
-  forget(ids)
+  while #gone < math.min(excess, #ids) do
+    local heaviest = senders[1]
+    for _, theirs in ipairs(senders) do
+      if #theirs > #heaviest then heaviest = theirs end
+    end
+    gone[#gone + 1] = table.remove(heaviest, 1)
+    dropped = dropped + 1
+  end
+  forget(gone)
 end
 local last = redis.call('ZRANGE', kept, -1, -1, 'WITHSCORES')[2]
 for _, key in ipairs({inbox, kept}) do redis.call('PEXPIREAT', key, last or ms) end
