@@ -45,6 +45,12 @@ export interface Look {
   readonly renew: boolean
 }
 
+export interface ChannelPage {
+  readonly channels: readonly (Channel & { readonly occupancy: number; readonly version: number })[]
+  /** Of the next page: opaque, `''` at the start and at the end. */
+  readonly cursor: string
+}
+
 export interface LeaseRow {
   readonly node: string
   /** On the partition's clock; 0: ended, being swept. */
@@ -93,8 +99,8 @@ export interface PresenceStore {
   channelsOf(app: string, userId: string): Promise<readonly Channel[]>
   /** Who of some users of one partition is there: those of {@link partitionOf} their USER channels. One call. */
   statuses(partition: number, app: string, userIds: readonly string[]): Promise<StatusReading>
-  /** A page of the channels that have members. The cursor is opaque, `''` at the start and at the end. */
-  channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { readonly occupancy: number; readonly version: number })[]; readonly cursor: string }>
+  /** A page of the channels that have members; null for a cursor that no page has named. */
+  channels(cursor: string): Promise<ChannelPage | null>
   leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }>
 
   dueCandidates(partition: number, clock: number, soon: number, limit: number): Promise<DueCandidates>

@@ -30,10 +30,11 @@ export function channels({ store, presence }: Pick<RestDeps, 'store' | 'presence
       const givenType = queryText(req, 'type')
       const type = givenType === undefined ? null : checkChannelType(givenType)
       const prefix = queryText(req, 'prefix') ?? ''
-      let cursor = readCursor(queryText(req, 'cursor') ?? '')
+      let cursor = queryText(req, 'cursor') ?? ''
       const found: ListedChannel[] = []
       for (let reads = 0; reads < MAX_READS; reads++) {
         const page = await store.channels(cursor)
+        if (page === null) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'cursor is not that of an earlier answer')
         cursor = page.cursor
         for (const { app, type: channelType, name, occupancy, version } of page.channels) {
           if (app !== presence.app || channelType === 'USER' || !name.startsWith(prefix)) continue
@@ -45,10 +46,4 @@ export function channels({ store, presence }: Pick<RestDeps, 'store' | 'presence
     })
     .all(methodNotAllowed('GET'))
   return router
-}
-
-/** What no answer has ever named is refused here: the store would take it for a fault of its own. */
-function readCursor(cursor: string): string {
-  if (cursor === '' || (/^\d{1,20}$/.test(cursor) && BigInt(cursor) < 2n ** 64n)) return cursor
-  throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'cursor is not that of an earlier answer')
 }

@@ -70,7 +70,7 @@ const ROUTES: Readonly<Record<string, readonly Case[]>> = {
     ['an endless prefix', 'PRESENCE_INVALID_ARGUMENT', `/v1/channels?prefix=${'x'.repeat(2_000)}`],
     ['a made-up cursor', 'PRESENCE_INVALID_ARGUMENT', '/v1/channels?cursor=made-up'],
     ['another made-up cursor', 'PRESENCE_INVALID_ARGUMENT', '/v1/channels?cursor=-1'],
-    ['a cursor past 64 bits', 'PRESENCE_INVALID_ARGUMENT', '/v1/channels?cursor=18446744073709551616'],
+    ['a cursor past 64 bits', 'PRESENCE_INVALID_ARGUMENT', '/v1/channels?cursor=0.18446744073709551616'],
     ['another method', 'METHOD_NOT_ALLOWED', '/v1/channels', { method: 'DELETE' }],
   ],
   'GET /v1/channels/{type}/{name}/members': [

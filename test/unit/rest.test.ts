@@ -60,10 +60,11 @@ function deps(options: NodeOptions = {}, overrides: Partial<RestDeps> = {}): Res
     },
     store: {
       partitions: 2,
-      channels: async (cursor: string) =>
-        cursor === ''
-          ? { channels: [{ app: 'dev', type: 'MESSAGE', name: 'room', occupancy: 3, version: 42 }, { app: 'dev', type: 'USER', name: 'ana', occupancy: 1, version: 1 }], cursor: '7' }
-          : { channels: [{ app: 'dev', type: 'STREAM', name: 'stage', occupancy: 1, version: 43 }, { app: 'other', type: 'MESSAGE', name: 'room', occupancy: 9, version: 9 }], cursor: '' },
+      channels: async (cursor: string) => {
+        if (cursor === '') return { channels: [{ app: 'dev', type: 'MESSAGE', name: 'room', occupancy: 3, version: 42 }, { app: 'dev', type: 'USER', name: 'ana', occupancy: 1, version: 1 }], cursor: 'next' }
+        if (cursor !== 'next') return null
+        return { channels: [{ app: 'dev', type: 'STREAM', name: 'stage', occupancy: 1, version: 43 }, { app: 'other', type: 'MESSAGE', name: 'room', occupancy: 9, version: 9 }], cursor: '' }
+      },
       leases: async (partition: number) => ({
         clock: 10_000_000,
         rows: [{ node: 'node-a', leaseEnd: 22_000_000 + partition, owned: 3 }, { node: 'node-b', leaseEnd: 0, owned: 1 }],

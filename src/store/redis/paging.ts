@@ -24,8 +24,19 @@ export async function* pages(next: (cursor: string) => Promise<Page>): AsyncIter
   } while (cursor !== '0')
 }
 
-/** Which master, and where in its keys. */
-export function parseCursor(cursor: string): [number, string] {
-  const [master = '', from = ''] = cursor.split('.')
-  return [Number(master), from]
+/** A place in the keys of all masters: which one, and where in its SCAN, whose cursors have 64 bits. */
+export interface Place {
+  readonly master: number
+  readonly from: string
+}
+
+export function cursorOf({ master, from }: Place): string {
+  return `${master}.${from}`
+}
+
+/** The reverse of {@link cursorOf}; `''` is the start, and what it cannot have made is null. */
+export function parseCursor(cursor: string): Place | null {
+  if (cursor === '') return { master: 0, from: '0' }
+  const [, master, from] = /^(\d{1,4})\.(\d{1,20})$/.exec(cursor) ?? []
+  return master === undefined || from === undefined || BigInt(from) >= 2n ** 64n ? null : { master: Number(master), from }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '../../log.js'
 import type { Post, PostGap, PostOffice } from '../../presence/post.js'
 import type { StatusEvent, StatusReading } from '../../presence/status.js'
-import { StoreRefusedError, type Batch, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
+import { StoreRefusedError, type Batch, type ChannelPage, type DueCandidates, type LeaseRow, type Look, type PresenceStore } from '../../presence/store.js'
 import { DEFAULT_LIMITS } from '../../protocol/limits.js'
 import {
   channelId,
@@ -30,7 +30,7 @@ import { RedisRoster } from './roster-store.js'
 import * as scripts from './scripts.js'
 import type { Client, Connections } from './connections.js'
 import { RecentOwners } from './recent-owners.js'
-import { parseCursor, SCAN_COUNT, upTo } from './paging.js'
+import { cursorOf, parseCursor, SCAN_COUNT, upTo } from './paging.js'
 import { checkRequirements } from './requirements.js'
 import type { Subscriber } from './subscriber.js'
 
@@ -219,12 +219,14 @@ export class RedisStore implements PresenceStore, PostOffice {
     }
   }
 
-  async channels(cursor: string): Promise<{ readonly channels: readonly (Channel & { occupancy: number; version: number })[]; readonly cursor: string }> {
+  async channels(cursor: string): Promise<ChannelPage | null> {
+    const place = parseCursor(cursor)
+    if (place === null) return null
     const masters = this.#access.topology.masters()
-    const [at, from] = cursor === '' ? [0, '0'] : parseCursor(cursor)
-    const server = masters[at]
+    const { master } = place
+    const server = masters[master]
     if (server === undefined) return { channels: [], cursor: '' }
-    const [next, found] = await this.#access.call(server.scan(from, 'MATCH', MEMBERS_PATTERN, 'COUNT', SCAN_COUNT))
+    const [next, found] = await this.#access.call(server.scan(place.from, 'MATCH', MEMBERS_PATTERN, 'COUNT', SCAN_COUNT))
     const channels = found.flatMap((key) => {
       const channel = channelOfMembersKey(key)
       return channel === null || channel.type === 'USER' ? [] : [{ key, channel }]
@@ -235,8 +237,9 @@ export class RedisStore implements PresenceStore, PostOffice {
         return { ...channel, occupancy: Math.max(0, length - 1), version: Number(marker?.split(' ')[1] ?? 0) }
       }),
     )
-    const following = next !== '0' ? `${at}.${next}` : at + 1 < masters.length ? `${at + 1}.0` : ''
-    return { channels: rows.filter((row) => row.occupancy > 0), cursor: following }
+    const isLast = next === '0' && master + 1 >= masters.length
+    const following = next === '0' ? { master: master + 1, from: next } : { master, from: next }
+    return { channels: rows.filter((row) => row.occupancy > 0), cursor: isLast ? '' : cursorOf(following) }
   }
 
   async leases(partition: number): Promise<{ readonly clock: number; readonly rows: readonly LeaseRow[] }> {
