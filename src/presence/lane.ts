@@ -64,7 +64,7 @@ export class Lane {
   #failures = 0
   /** Between two tries of a store that does not answer: what is submitted meanwhile waits with the rest. */
   #pausing = false
-  #patienceMs = OP_PATIENCE_MS
+  #retiring = false
   #timer: NodeJS.Timeout | undefined
   readonly #calm = new Allowance(CALM_PER_SECOND, CALM_AT_ONCE)
   #calmTimer: NodeJS.Timeout | undefined
@@ -141,9 +141,13 @@ export class Lane {
     })
   }
 
-  /** The node is closing: what the store does not take soon is left to its own deadlines. */
-  hurry(): void {
-    this.#patienceMs = LAST_PATIENCE_MS
+  /**
+   * The node is closing: what the store does not take soon is left to its own deadlines. From here on there is a heartbeat only where
+   * something needs one: after the lease is given up it would take it again.
+   */
+  retire(): void {
+    this.#retiring = true
+    if (!this.#pausing) clearTimeout(this.#timer)
     this.#kick()
   }
 
@@ -197,9 +201,8 @@ export class Lane {
 
   /** Nothing in the queue is in a hurry, and enough of that kind has gone out just now. */
   #waitsForCompany(): boolean {
-    const closing = this.#patienceMs === LAST_PATIENCE_MS
     const full = this.#queue.length >= BATCH_MAX
-    if (closing || full || this.#queue.some(({ calm }) => !calm)) return false
+    if (this.#retiring || full || this.#queue.some(({ calm }) => !calm)) return false
     const ms = this.#calm.waitMs()
     if (ms === 0) return false
     clearTimeout(this.#calmTimer)
@@ -244,7 +247,7 @@ export class Lane {
     this.#failures = 0
     this.#beatAt = sentAt
     this.metrics.heartbeats.inc({ outcome: beat.outcome })
-    this.#schedule(Math.max(0, this.options.heartbeatMs - (performance.now() - sentAt)))
+    if (!this.#retiring) this.#schedule(Math.max(0, this.options.heartbeatMs - (performance.now() - sentAt)))
     if (otherLife && !first) this.hooks.onLife(beat.life)
     this.hooks.onBeat(beat)
     for (const waiter of this.#onGood.splice(0)) {
@@ -283,7 +286,8 @@ export class Lane {
     this.#pausing = true
     this.#schedule(pause * (0.5 + Math.random() / 2))
     const now = performance.now()
-    const patient = (waiting: Waiting): boolean => now - waiting.since < this.#patienceMs
+    const patienceMs = this.#retiring ? LAST_PATIENCE_MS : OP_PATIENCE_MS
+    const patient = (waiting: Waiting): boolean => now - waiting.since < patienceMs
     for (const waiting of this.#queue.filter((each) => !patient(each))) waiting.reject(this.#giveUp(waiting, error))
     this.#queue = this.#queue.filter(patient)
     return false

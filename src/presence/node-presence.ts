@@ -62,7 +62,7 @@ export class NodePresence implements Presence {
 
   /** Suspends every session, gives up the leases and stops. */
   async stop(): Promise<void> {
-    for (const lane of this.lanes) lane.hurry()
+    for (const lane of this.lanes) lane.retire()
     await Promise.all([...this.#sessions.values()].map((session) => this.suspend(session)))
     if (this.inService()) {
       const leave: Op[] = [

@@ -9,8 +9,8 @@ import { useTestScope } from '../support/scope.js'
 
 const scope = useTestScope()
 
-async function makeNode(): Promise<Node> {
-  const redis = await RedisServer.start(scope)
+async function makeNode(redis?: RedisServer): Promise<Node> {
+  redis ??= await RedisServer.start(scope)
   const node = createNode({ host: '127.0.0.1', port: 0, logLevel: 'silent', drainMs: 500, ...SMALL_TIMINGS, redisUrl: redis.url })
   scope.defer('a node', () => node.close())
   return node
@@ -31,4 +31,17 @@ test('a node that is closed while it begins to listen has nothing open afterward
   const started = await starting
   if (started !== null) await expect(http(started.port, '/livez')).rejects.toThrow()
   await expect(node.listen()).rejects.toThrow('closed')
+})
+
+test('a node that has closed is forgotten: the clocks of the partitions, which outlive it, have no number of its calls', async () => {
+  const redis = await RedisServer.start(scope)
+  const node = await makeNode(redis)
+  const { port } = await node.listen()
+  const ada = await connectPlain(scope, 'ada', { url: `http://127.0.0.1:${port}`, port })
+  await ada.must('subscribe', { channelName: 'lobby' })
+  await node.close()
+  const clocks = await redis.keys('rollcall:{*}:clock')
+  expect(clocks).toHaveLength(16)
+  const fields = await Promise.all(clocks.map(async (clock) => Object.keys(await redis.hash(clock))))
+  expect(fields.flat().filter((field) => field.startsWith('number:'))).toEqual([])
 })

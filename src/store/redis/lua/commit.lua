@@ -79,7 +79,7 @@ end
 if #unknown > 0 then return {'owners', unpack(unknown)} end
 
 -- 3. Decide, op by op. Only the small shared keys (due, owned, where, leases) are written on the way.
-local grewDue, grewOwned = false, false
+local grewDue, grewOwned, left = false, false, false
 local statuses, statusBefore = {}, statusVersion
 
 -- #include commit/outbox.lua
@@ -152,5 +152,6 @@ if grewDue then redis.call('EXPIRE', dueKey, ttl, 'NX') end
 if grewOwned then redis.call('EXPIRE', ownedKey, ttl, 'NX') end
 redis.call('HSET', clockKey, 'now', text(now), 'time', text(time), 'hold', text(hold), 'due', text(dues), 'emptied', text(emptied),
   'search', search, 'status', text(statusVersion), 'sequence', text(sequence), 'number:' .. node, ARGV[2])
+if left then redis.call('HDEL', clockKey, 'number:' .. node) end -- it has given its own lease up: this was its last call
 reply[2] = text(now)
 return reply

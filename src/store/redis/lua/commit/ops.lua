@@ -164,6 +164,7 @@ function act.dropLease(_, op)
   if redis.call('SCARD', owned[op.states]) > redis.call('SISMEMBER', owned[op.states], '') then return result('early') end
   redis.call('ZREM', leasesKey, op.states)
   redis.call('HDEL', clockKey, 'number:' .. op.states)
+  left = left or op.states == node
   return result('ok')
 end
 
