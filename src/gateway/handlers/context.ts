@@ -50,12 +50,17 @@ export function clusterName(app: string, { channelType, channelName }: ChannelRe
 
 /** Does the work when everything that was asked before on this channel is done, and nobody else in the meantime. */
 export function inTurn(connection: Connection, channel: ChannelRef, work: () => Promise<void>): Promise<void> {
-  return inLine(connection, keyOf(channel), work)
+  return waited(connection, keyOf(channel), work)
 }
 
 /** The same for what is no channel: `line` is a name of the caller's. */
-export async function inLine<T>(connection: Connection, line: string, work: () => Promise<T>): Promise<T> {
-  const leave = await connection.turns.enter(line)
+export function inLine<T>(connection: Connection, line: string, work: () => Promise<T>): Promise<T> {
+  // No channel's key begins so: what is sent to a user "lobby" does not wait for the channel "lobby".
+  return waited(connection, `:${line}`, work)
+}
+
+async function waited<T>(connection: Connection, key: string, work: () => Promise<T>): Promise<T> {
+  const leave = await connection.turns.enter(key)
   try {
     connection.assertAlive()
     return await work()
