@@ -39,12 +39,12 @@ interface Command {
 
 /** Every command: its one argument, its options, and what the help says of it. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
-  start: { options: ['workers', 'port'], says: 'run a node, or with --workers N that many behind one port' },
+  start: { options: ['workers', 'port'], says: 'run a node, at --port P; with --workers N that many behind it' },
   token: { options: ['user', 'ttl', 'channels', 'json'], says: 'sign a token with ROLLCALL_SECRET: --user U, --ttl seconds (3600), --channels JSON' },
   who: { argument: 'CHANNEL', options: [...REMOTE, 'type'], says: 'who is in a channel, with their states' },
   where: { argument: 'USER', options: REMOTE, says: 'which channels a user is in' },
-  watch: { argument: 'CHANNEL', options: ['url', 'json', 'type', 'user', 'token', 'app'], says: 'print a channel\'s events until Ctrl-C, unseen' },
-  kick: { argument: 'USER', options: [...REMOTE, 'reason'], says: 'end all sessions of a user' },
+  watch: { argument: 'CHANNEL', options: ['url', 'json', 'type', 'user', 'token', 'app'], says: 'print a channel\'s events until Ctrl-C, unseen; logs in as --user U, with --token T, to --app ID' },
+  kick: { argument: 'USER', options: [...REMOTE, 'reason'], says: 'end all sessions of a user, who is told --reason TEXT' },
   nodes: { options: REMOTE, says: 'the nodes of the cluster' },
   doctor: { options: REMOTE, says: 'look for what is wrong: settings, Redis and, with --url, a node or the balancer before it' },
 }

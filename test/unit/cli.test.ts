@@ -84,11 +84,14 @@ describe('usage', () => {
     expect(err.join()).toContain(says)
   })
 
-  test('help names every command', async () => {
+  test('help names every command and option', async () => {
     for (const line of ['help', '--help', 'who --help']) {
       const { code, out } = await rollcall(line)
       expect(code).toBe(0)
-      for (const command of Object.keys(COMMANDS)) expect(out.join('\n')).toContain(`  ${command} `)
+      for (const [command, { options }] of Object.entries(COMMANDS)) {
+        expect(out.join('\n')).toContain(`  ${command} `)
+        for (const option of options) expect(out.join('\n')).toContain(`--${option} `)
+      }
     }
   })
 })
