@@ -78,6 +78,8 @@ export class Link {
   #life = new AbortController()
   #login: Promise<{ readonly timestamp: number }> | null = null
   #logout: Promise<void> | null = null
+  /** How often a logout was asked for: a login that waits for one is given up by the next. */
+  #logouts = 0
   #leaving = false
   #address = 0
   #connecting = false
@@ -123,13 +125,14 @@ export class Link {
 
   /** One session at a time: while there is one, or one is being opened, this is its login. */
   login(options: LoginOptions): Promise<{ readonly timestamp: number }> {
-    if (this.#logout !== null) return this.#logout.then(() => this.login(options))
+    if (this.#logout !== null) return this.#loginAfter(this.#logout, options)
     this.#login ??= this.#begin(options)
     return this.#login
   }
 
   /** Waits for requests that are under way, within bounds, and leaves. Does nothing when there is no session. */
   logout(): Promise<void> {
+    this.#logouts++
     if (this.#state === 'IDLE') return Promise.resolve()
     this.#logout ??= this.#leave().finally(() => (this.#logout = null))
     return this.#logout
@@ -168,6 +171,13 @@ export class Link {
   /** The page is being closed. */
   closing(): void {
     this.#connection?.closing()
+  }
+
+  async #loginAfter(logout: Promise<void>, options: LoginOptions): Promise<{ readonly timestamp: number }> {
+    const before = this.#logouts
+    await logout
+    if (this.#logouts !== before) throw new RollcallError('PRESENCE_REQUEST_CANCELLED', 'logged out before the login began', 'login')
+    return this.login(options)
   }
 
   async #begin(options: LoginOptions): Promise<{ readonly timestamp: number }> {

@@ -105,6 +105,26 @@ describe('login and logout', () => {
     expect(await user.client.queryPeersOnlineStatus([other])).toEqual({ [other]: true })
   })
 
+  test('of logins and logouts that do not wait for one another the last one counts', async () => {
+    const uid = someone()
+    const user = RtmUser.create(scope, uid, cluster.a)
+    const watcher = await RtmUser.login(scope, someone(), cluster.b)
+    const { client } = user
+    // A view that comes, goes, comes and goes.
+    const logins = [client.login({ uid })]
+    const logouts = [client.logout()]
+    logins.push(client.login({ uid }))
+    logouts.push(client.logout())
+    for (const login of await Promise.allSettled(logins)) expect(login).toMatchObject({ status: 'rejected', reason: { code: 1 } })
+    await Promise.all(logouts)
+    expect(user.states).toEqual(['CONNECTING LOGIN', 'DISCONNECTED LOGOUT'])
+    await eventually('it is not there', async () => (await watcher.client.queryPeersOnlineStatus([uid]))[uid] === false)
+    await expect(client.logout()).rejects.toMatchObject({ code: 102 })
+
+    await client.login({ uid })
+    expect(await watcher.client.queryPeersOnlineStatus([uid])).toEqual({ [uid]: true })
+  })
+
   test('a logout gives up the login that is under way: the user is not there, nor comes to be', async () => {
     const node = await startNode(scope, { redisUrl: cluster.redis.url, pingIntervalMs: 20_000, pingTimeoutMs: 10_000 })
     const wire = await TcpProxy.open(scope, node)

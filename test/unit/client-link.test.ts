@@ -140,6 +140,27 @@ describe('login', () => {
     await client.login()
     expect(node.logins[1]).toEqual({ appId: 'dev', userId: 'me' })
   })
+
+  test('that waits for a logout is given up by another one', async () => {
+    const node = await FakeNode.start(scope)
+    const { client } = clientOf('dev', 'me', { url: node.url })
+    await client.login()
+    const leaving = client.logout()
+    const login = expect(client.login()).rejects.toMatchObject({ code: 'PRESENCE_REQUEST_CANCELLED', operation: 'login' })
+    await Promise.all([leaving, client.logout(), login])
+    expect([client.linkState, node.logins.length]).toEqual(['IDLE', 1])
+
+    await client.login()
+    const again = [client.logout(), client.login(), client.logout(), client.login()]
+    expect((await Promise.allSettled(again)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+    expect([client.linkState, node.logins.length]).toEqual(['CONNECTED', 3])
+
+    // As soon as it has left: the login that waited has not begun by then.
+    const left = client.logout().then(() => client.logout())
+    await expect(client.login()).rejects.toMatchObject({ code: 'PRESENCE_REQUEST_CANCELLED' })
+    await left
+    expect([client.linkState, node.logins.length]).toEqual(['IDLE', 3])
+  })
 })
 
 describe('a lost connection', () => {

@@ -53,6 +53,9 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   readonly #messages = new CallRate(MESSAGES_PER_SECOND)
   #session: Session | null = null
   #leaving: Promise<void> | null = null
+  /** Logins that wait for a logout, and how often one was asked for: the next one gives them up. */
+  #queued = 0
+  #logouts = 0
   #calls: CallBook | null = null
   #subscribed = new Set<string>()
   /** Who was logged in last. */
@@ -71,8 +74,12 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
 
   /** Codes: 1 to 9, as {@link CODES} names them. */
   async login(parameters: LoginParameters): Promise<void> {
+    const before = this.#logouts
     // What is told of the session before is told first.
+    this.#queued++
     while (this.#leaving !== null) await this.#leaving.catch(() => undefined)
+    this.#queued--
+    if (this.#logouts !== before) throw loggedOutFirst()
     if (this.#session !== null) throw new RtmError(CODES.login.already, 'this client is logged in, or logging in')
     if (!this.#logins.take()) throw new RtmError(CODES.login.tooOften, `at most ${LOGINS_PER_SECOND} logins a second`)
     const session = this.#begin(parameters)
@@ -87,10 +94,12 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     }
   }
 
-  /** Everything that was subscribed to is gone. A login that is under way is given up, and rejects. */
+  /** Everything that was subscribed to is gone. A login that is under way, or waits for an earlier logout, is given up, and rejects. */
   async logout(): Promise<void> {
     const session = this.#session
-    if (session === null) throw notLoggedIn()
+    if (session === null && this.#queued === 0) throw notLoggedIn()
+    this.#logouts++
+    if (session === null) return this.#leaving ?? undefined
     this.#over(session)
     const leaving = session.leave()
     this.#leaving = leaving
@@ -204,7 +213,7 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
   async #refused(session: Session, error: unknown): Promise<RtmError> {
     this.#over(session)
     await session.ended
-    if (session.isLeft) return new RtmError(CODES.login.unknown, 'logged out before the login was answered')
+    if (session.isLeft) return loggedOutFirst()
     return session.timedOut ? new RtmError(CODES.login.timeout, `not logged in within ${LOGIN_MS} ms`) : toRtmError(error, 'login')
   }
 
@@ -230,6 +239,10 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     if (this.#session?.isIn !== true) throw notLoggedIn()
     return this.#session
   }
+}
+
+function loggedOutFirst(): RtmError {
+  return new RtmError(CODES.login.unknown, 'logged out before the login was answered')
 }
 
 function checkToken(token: unknown): void {
