@@ -220,6 +220,26 @@ describe('002.16 an invitation', () => {
     expect(heard).toEqual(['once more'])
   })
 
+  test('that is made as another one ends with the login fails too, and rings nowhere', async () => {
+    const [peer, user] = await two()
+    const first = ring(peer, user.uid)
+    const { call: missed } = await user.rings()
+    const outgoing = ring(user, peer.uid, 'the first')
+    expect((await peer.rings()).call.content).toBe('the first')
+    const made: Calling[] = []
+    // An app that calls back whoever it has missed, and again whoever it did not reach.
+    missed.on('RemoteInvitationFailure', () => made.push(ring(user, peer.uid, 'back')))
+    outgoing.call.on('LocalInvitationFailure', () => made.push(ring(user, peer.uid, 'again')))
+    await first.log.expect('LocalInvitationReceivedByPeer')
+
+    await user.client.logout()
+    expect(made).toHaveLength(2)
+    for (const { log } of made) await log.expect('LocalInvitationFailure NOT_LOGGEDIN')
+    await user.client.login({ uid: user.uid })
+    ring(user, peer.uid, 'later')
+    expect((await peer.rings()).call.content).toBe('later')
+  })
+
   test('from one who is not logged in fails at once', async () => {
     const user = RtmUser.create(scope, someone(), cluster.a)
     const { call, log } = ring(user, someone())

@@ -56,8 +56,8 @@ export class LocalInvitation extends RtmEmitter<LocalInvitationEvents> {
     this.#state = 'SENT_TO_REMOTE'
     this.#book = this.#calls()
     if (this.#book === null) {
-      // Whoever listens has just called: the answer comes after that call, as all others do.
-      queueMicrotask(() => this.fail('NOT_LOGGEDIN'))
+      // Whoever listens has just called: the answer comes after that call, as all others do. In a task of its own: whoever calls again each time must not stop everything else.
+      setTimeout(() => this.fail('NOT_LOGGEDIN'), 0)
       return
     }
     this.#id = this.#book.send(this)

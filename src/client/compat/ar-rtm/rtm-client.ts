@@ -219,10 +219,12 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
 
   #over(session: Session): void {
     if (session !== this.#session) return
+    const calls = this.#calls
     this.#session = null
-    this.#calls?.close()
     this.#calls = null
     this.#subscribed = new Set()
+    // Whoever hears of these ends may call somebody at once: that one has no login to go out on.
+    calls?.close()
   }
 
   /** Rejects with 102 when the session ended meanwhile. */
