@@ -94,7 +94,10 @@ export class RollcallClient extends Emitter<ClientEvents> {
         if (event.eventType === 'WILL_EXPIRE' && this.#credentials.canRenew) void renewInBackground(() => this.#renew(), this.#renewal.signal)
       },
       kicked: (event) => this.emit('kicked', event),
-      state: (event) => this.emit('linkState', event),
+      state: (event) => {
+        if (event.currentState === 'CONNECTING' && event.operation === 'LOGIN') this.#unhook = onPageHide(() => this.#link.closing())
+        this.emit('linkState', event)
+      },
     })
     this.#channels = new Channels(userId, queue, this.#link, (message) => this.emit('presence', message))
     this.presence = new PresenceApi(userId, this.#link, this.#channels)
@@ -133,12 +136,10 @@ export class RollcallClient extends Emitter<ClientEvents> {
    */
   async login(options: LoginOptions = {}): Promise<Done> {
     during('login', () => checkUserId(this.userId) && optionsOf(options))
-    this.#unhook()
-    this.#unhook = onPageHide(() => this.#link.closing())
     return this.#link.login(options)
   }
 
-  /** Leaves every channel at once, after what is under way was answered (at most 1 s). Without a session nothing happens. */
+  /** Leaves every channel at once, after what is under way was answered (at most 1 s). A login that is under way, or waits for an earlier logout, is given up. Without a session nothing happens. */
   logout(): Promise<void> {
     return this.#link.logout()
   }

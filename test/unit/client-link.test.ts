@@ -161,6 +161,22 @@ describe('login', () => {
     await left
     expect([client.linkState, node.logins.length]).toEqual(['IDLE', 3])
   })
+
+  test('that waited for a logout tells the node too when its page is closed', async () => {
+    const window = new EventTarget()
+    const page = { document: {}, addEventListener: window.addEventListener.bind(window), removeEventListener: window.removeEventListener.bind(window) }
+    Object.assign(globalThis, page)
+    scope.defer('the page', () => {
+      for (const name of Object.keys(page)) Reflect.deleteProperty(globalThis, name)
+    })
+    const node = await FakeNode.start(scope)
+    const { client } = clientOf('dev', 'me', { url: node.url })
+    await client.login()
+    await Promise.all([client.logout(), client.login()])
+    const closing = once(node.socket, 'closing')
+    window.dispatchEvent(new Event('pagehide'))
+    await within(closing, 5_000, 'the node hears of it')
+  })
 })
 
 describe('a lost connection', () => {
