@@ -3,7 +3,7 @@ import { CommandError, UsageError } from './errors.js'
 import { errorReply } from './replies.js'
 import type { Terminal } from './terminal.js'
 
-export const DEFAULT_URL = 'http://127.0.0.1:3000'
+const DEFAULT_URL = 'http://127.0.0.1:3000'
 const TIMEOUT_MS = 15_000
 
 /** The address of the node that a command asks. Throws UsageError. */

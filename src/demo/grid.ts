@@ -5,7 +5,7 @@ import type { NodeShare } from './nodes.js'
 import type { Member } from '../client/index.js'
 
 /** Cards that are shown at once; of a larger room the rest is a number. */
-export const MOST_CARDS = 200
+const MOST_CARDS = 200
 /** Above this many newcomers at once nobody is welcomed one by one. */
 const MOST_WELCOMES = 24
 /** How long a card of somebody who has gone stays, stamped. */

@@ -21,10 +21,6 @@ export class Tabs {
     })
   }
 
-  get chosen(): string {
-    return this.#chosen
-  }
-
   start(): void {
     this.#choose(this.#named(), false)
   }

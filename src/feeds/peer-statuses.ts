@@ -31,11 +31,6 @@ export interface Peers {
   readonly size: number
 }
 
-export interface PeerStatusesOptions {
-  /** How long a partition without watched users stays subscribed to, in milliseconds. @default 30000 */
-  readonly lingerMs?: number
-}
-
 /**
  * The light path: a status and a version for each watched user, no roster and no history, and one subscription a partition
  * however many users of it are watched. What was missed is read again (`status-table.ts` says when).
@@ -44,7 +39,6 @@ export class PeerStatuses implements Peers {
   readonly #parts = new Map<number, PartitionStatuses>()
   readonly #lingering = new Map<number, NodeJS.Timeout>()
   readonly #context: PartitionContext
-  readonly #lingerMs: number
   readonly #listeners: PeerListener[] = []
   #closed = false
 
@@ -53,9 +47,7 @@ export class PeerStatuses implements Peers {
     heartbeatMs: number,
     metrics: Pick<Metrics, 'gaps'>,
     log: Logger,
-    { lingerMs = LINGER_MS }: PeerStatusesOptions = {},
   ) {
-    this.#lingerMs = lingerMs
     this.#context = {
       store: presence.store,
       app: presence.app,
@@ -151,7 +143,7 @@ export class PeerStatuses implements Peers {
       this.#lingering.delete(partition)
       this.#parts.delete(partition)
       part.close()
-    }, this.#lingerMs)
+    }, LINGER_MS)
     timer.unref()
     this.#lingering.set(partition, timer)
   }

@@ -124,7 +124,7 @@ export function parseGetInvitations(value: unknown, limits: InvitationLimits = D
 }
 
 /** Throws PRESENCE_INVALID_ARGUMENT. */
-export function checkInvitationId(id: unknown): string {
+function checkInvitationId(id: unknown): string {
   if (typeof id !== 'string' || !INVITATION_ID.test(id)) throw invalid('the id of an invitation has 8 to 64 of the characters A-Z a-z 0-9 _ -')
   return id
 }

@@ -6,7 +6,7 @@ import { StoreRefusedError, UnknownOutcomeError } from '../presence/store.js'
 import { ERRORS, RollcallError } from '../protocol/errors.js'
 
 /** How an error looks over HTTP: the same for every route, whatever went wrong. */
-export function sendError(res: Response, error: RollcallError): void {
+function sendError(res: Response, error: RollcallError): void {
   const { status, remediation } = ERRORS[error.code]
   if (status === 401) res.set('WWW-Authenticate', 'Bearer realm="rollcall"')
   if (status === 503) res.set('Retry-After', '1')

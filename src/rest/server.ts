@@ -9,7 +9,7 @@ export interface HttpPatience {
 }
 
 /** Much more than a slow network needs, and far less than what Node allows by itself (1 and 5 minutes). */
-export const HTTP_PATIENCE: HttpPatience = { headersMs: 10_000, requestMs: 30_000 }
+const HTTP_PATIENCE: HttpPatience = { headersMs: 10_000, requestMs: 30_000 }
 
 /**
  * An HTTP server that does not wait for requests that never end: whoever holds a connection open with half of one gets

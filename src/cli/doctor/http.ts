@@ -9,8 +9,6 @@ export interface Answer {
   readonly body: string
   /** `name=value` of each cookie that the answer sets. */
   readonly cookies: readonly string[]
-  /** The node that answered, where it says so. */
-  readonly node: string | null
 }
 
 /**
@@ -22,12 +20,10 @@ export async function ask(url: string, { method = 'GET', headers = {}, body }: {
   return new Promise<Answer>((resolve, reject) => {
     const asked = send(url, { method, headers, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) }, (response) => {
       text(response).then((content) => {
-        const node = response.headers['x-rollcall-node']
         resolve({
           status: response.statusCode ?? 0,
           body: content,
           cookies: (response.headers['set-cookie'] ?? []).map((cookie) => cookie.split(';')[0] ?? ''),
-          node: typeof node === 'string' ? node : null,
         })
       }, reject)
     })

@@ -44,7 +44,6 @@ export class PollingSession {
   #sid = ''
   #requests = 0
   #cookies: readonly string[] = []
-  readonly #nodes = new Set<string>()
   #upgrades: readonly string[] = []
   #inbox: string[] = []
 
@@ -60,10 +59,6 @@ export class PollingSession {
   }
   get requests(): number {
     return this.#requests
-  }
-  /** How many nodes answered; 0 when they do not say who they are. */
-  get nodes(): number {
-    return this.#nodes.size
   }
 
   /** Rejects with {@link StrayRequestError}, {@link PollingOffError}, {@link LoginRefusedError}, or an Error for no answer. */
@@ -113,7 +108,6 @@ export class PollingSession {
     })
     if (answer.status !== 200) throw this.#failure(answer)
     if (answer.cookies.length > 0) this.#cookies = answer.cookies
-    if (answer.node !== null) this.#nodes.add(answer.node)
     return answer.body
   }
 

@@ -29,7 +29,7 @@ export interface CloudApi {
 }
 
 /** The name under which a hook is defined, as the original has it: no request can call it. */
-export const HOOKS = { onIMClientOnline: '_clientOnline', onIMClientOffline: '_clientOffline' } as const
+const HOOKS = { onIMClientOnline: '_clientOnline', onIMClientOffline: '_clientOffline' } as const
 
 interface Definition {
   readonly fn: NamedFunction

@@ -31,7 +31,7 @@ export function rowsOf(contacts: readonly Contact[], { wrote, around }: Stranger
   return [...contacts.map(contactRow), ...strangers.map((userId) => strangerRow(userId, writers.has(userId)))]
 }
 
-export function standingWords(standing: Standing | null): string {
+function standingWords(standing: Standing | null): string {
   switch (standing) {
     case 'here':
       return 'online'

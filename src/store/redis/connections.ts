@@ -25,7 +25,7 @@ export interface RedisTarget {
 export type Client = Redis | Cluster
 
 /** How long a command may take before its outcome counts as unknown, in milliseconds. */
-export const COMMAND_TIMEOUT_MS = 2_000
+const COMMAND_TIMEOUT_MS = 2_000
 /** How often a cluster's map is read again: without it the replica of a stopped master is not found. */
 const SLOTS_REFRESH_MS = 1_000
 

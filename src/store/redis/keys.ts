@@ -132,12 +132,7 @@ export function channelOfMembersKey(key: string): Channel | null {
   return match === null ? null : parseChannelId(key.slice(match[0].length))
 }
 
-/** How a membership is listed under `owned` and `due`. Names have no NUL. */
-export function membershipText(membership: Membership): string {
-  return [channelId(membership.channel), membership.userId, membership.session].join(SEPARATOR)
-}
-
-/** The reverse of {@link membershipText}. */
+/** A membership as `commit.lua` lists it under `owned` and `due`: channel id, user, session. Names have no NUL. */
 export function parseMembership(text: string): Membership {
   const [channel, userId, session] = text.split(SEPARATOR)
   if (channel === undefined || userId === undefined || session === undefined) throw new Error(`not a membership: ${JSON.stringify(text)}`)

@@ -93,7 +93,7 @@ export class RedisOutbox implements Outbox {
 const FIELDS = 9
 
 /** An entry as `commit.lua` writes it. */
-export function decodeOutboxEntry(place: string, text: string): OutboxEntry {
+function decodeOutboxEntry(place: string, text: string): OutboxEntry {
   const fields = text.split('\0')
   const [life = '', sequence, version, at, kind = '', channel = '', user = '', states = '', code = ''] = fields
   const reason = fields.slice(FIELDS).join('\0')
@@ -141,7 +141,7 @@ function decodeInfo(text: string): { readonly sourceIP: string; readonly tag: st
 }
 
 /** The reverse of {@link decodeOutboxEntry}, for the list of what was given up. */
-export function encodeOutboxEntry({ life, sequence, id, at, app, event }: OutboxEntry): string {
+function encodeOutboxEntry({ life, sequence, id, at, app, event }: OutboxEntry): string {
   const version = id.slice(life.length + 1, id.length - event.kind.length - 1)
   return [life, sequence, version, at, event.kind, ...encodeOutboxEvent(app, event)].join('\0')
 }
