@@ -1,5 +1,5 @@
 import { RollcallError } from './errors.js'
-import { readerOf } from './fields.js'
+import { fieldsOf, readerOf } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { checkUserId } from './names.js'
 import { fitsUtf8, isWellFormed } from './text.js'
@@ -29,8 +29,7 @@ const MAX_LIFE = 256
 
 /** INVALID_USER_ID, MESSAGE_INVALID_TEXT, MESSAGE_TEXT_TOO_LONG, PRESENCE_INVALID_ARGUMENT. */
 export function parseSendMessage(value: unknown, limits: TextLimits = DEFAULT_LIMITS): SendMessage {
-  const read = readerOf(value)
-  if (read === null) throw invalid('the request is one plain object')
+  const read = fieldsOf(value)
   const userId = checkUserId(read('userId'), limits)
   const text = checkMessageText(read('text'), limits)
   const offline = parseOffline(read('offline'))

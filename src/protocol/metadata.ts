@@ -1,7 +1,7 @@
 import { RollcallError } from './errors.js'
 import { readerOf, type Read } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
-import { fitsUtf8, isWellFormed, utf8Bytes } from './text.js'
+import { fitsUtf8, isWellFormed, shownKey, utf8Bytes } from './text.js'
 
 /** A user's metadata: what is said about a user that lasts (`000.18`). */
 
@@ -83,12 +83,12 @@ function keysOf(entries: readonly Read[], { metadataKeyBytes }: ItemLimits): rea
   const keys = entries.map((read) => {
     const key = read('key')
     if (typeof key !== 'string' || key === '' || key.includes('\0') || !isWellFormed(key)) {
-      throw new RollcallError('STORAGE_INVALID_KEY', `${shown(key)} is no key: a string of well-formed Unicode, not empty, without NUL`)
+      throw new RollcallError('STORAGE_INVALID_KEY', `${shownKey(key)} is no key: a string of well-formed Unicode, not empty, without NUL`)
     }
     return key
   })
   for (const key of keys) {
-    if (!fitsUtf8(key, metadataKeyBytes)) throw new RollcallError('STORAGE_KEY_LENGTH_OVERFLOW', `${shown(key)} has more than ${metadataKeyBytes} bytes`)
+    if (!fitsUtf8(key, metadataKeyBytes)) throw new RollcallError('STORAGE_KEY_LENGTH_OVERFLOW', `${shownKey(key)} has more than ${metadataKeyBytes} bytes`)
   }
   if (new Set(keys).size < keys.length) throw new RollcallError('STORAGE_DUPLICATE_KEY', 'items name a key twice')
   return keys
@@ -98,13 +98,13 @@ function valuesOf(entries: readonly Read[], keys: readonly string[], { metadataV
   const values = entries.map((read, index) => {
     const value = read('value')
     if (typeof value !== 'string' || !isWellFormed(value)) {
-      throw new RollcallError('STORAGE_INVALID_VALUE', `the value of ${shown(keys[index])} is not a string of well-formed Unicode`)
+      throw new RollcallError('STORAGE_INVALID_VALUE', `the value of ${shownKey(keys[index])} is not a string of well-formed Unicode`)
     }
     return value
   })
   values.forEach((value, index) => {
     if (!fitsUtf8(value, metadataValueBytes)) {
-      throw new RollcallError('STORAGE_VALUE_LENGTH_OVERFLOW', `the value of ${shown(keys[index])} has more than ${metadataValueBytes} bytes`)
+      throw new RollcallError('STORAGE_VALUE_LENGTH_OVERFLOW', `the value of ${shownKey(keys[index])} has more than ${metadataValueBytes} bytes`)
     }
   })
   return values
@@ -112,9 +112,4 @@ function valuesOf(entries: readonly Read[], keys: readonly string[], { metadataV
 
 function tooMany(metadataItems: number): RollcallError {
   return new RollcallError('STORAGE_METADATA_ITEM_EXCEED_LIMITATION', `a user's metadata has at most ${metadataItems} items`)
-}
-
-/** Enough of a refused key to find it by. */
-function shown(key: unknown): string {
-  return typeof key === 'string' ? JSON.stringify(key.slice(0, 48)) : `a key of type ${typeof key}`
 }

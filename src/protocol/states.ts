@@ -1,8 +1,9 @@
 import type { States } from './channel.js'
 import { RollcallError } from './errors.js'
+import { readerOf } from './fields.js'
 import { DEFAULT_LIMITS, type Limits } from './limits.js'
 import { recordOf } from './record.js'
-import { fitsUtf8, isWellFormed } from './text.js'
+import { fitsUtf8, isWellFormed, shownKey } from './text.js'
 
 type StateLimits = Pick<Limits, 'statesPerMember' | 'stateKeyBytes' | 'stateValueBytes'>
 type KeyLimits = Pick<Limits, 'stateKeyBytes'>
@@ -19,8 +20,8 @@ const KEY_FORM = /^(?!_)[a-zA-Z0-9 !#$%&()+,\-:;<=>?@[\]^_{|}~]+$/
  * The result is a frozen record without a prototype.
  */
 export function parseStates(value: unknown, limits: StateLimits = DEFAULT_LIMITS): States {
-  if (!isPlainMap(value)) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'states are a plain map of strings')
-  const entries = Object.entries(value)
+  if (readerOf(value) === null) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'states are a plain map of strings')
+  const entries = Object.entries(value as object) as [string, unknown][]
   if (entries.length === 0) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'there are no states')
   checkKeys(entries.map(([key]) => key), limits)
   for (const [key, state] of entries) {
@@ -68,26 +69,14 @@ export function withoutStates(current: States, keys: readonly string[]): States 
 function checkKeys(keys: readonly unknown[], { stateKeyBytes }: KeyLimits): string[] {
   const wellFormed = keys.map((key) => {
     if (typeof key !== 'string' || !KEY_FORM.test(key)) {
-      throw new RollcallError('PRESENCE_INVALID_STATE_KEY', `${shown(key)} is not the form of a state key`)
+      throw new RollcallError('PRESENCE_INVALID_STATE_KEY', `${shownKey(key)} is not the form of a state key`)
     }
     return key
   })
   for (const key of wellFormed) {
-    if (key.length > stateKeyBytes) throw new RollcallError('PRESENCE_STATE_KEY_SIZE_OVERFLOW', `${shown(key)} has more than ${stateKeyBytes} bytes`)
+    if (key.length > stateKeyBytes) throw new RollcallError('PRESENCE_STATE_KEY_SIZE_OVERFLOW', `${shownKey(key)} has more than ${stateKeyBytes} bytes`)
   }
   return wellFormed
-}
-
-/** Enough of a refused key to find it by. */
-function shown(key: unknown): string {
-  return typeof key === 'string' ? JSON.stringify(key.slice(0, 48)) : `a key of type ${typeof key}`
-}
-
-/** An object literal or a record without a prototype, of any realm; no list, no instance of a class. */
-function isPlainMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function statesOf(entries: readonly (readonly [string, string])[]): States {

@@ -15,3 +15,8 @@ export function fitsUtf8(text: string, bytes: number): boolean {
   if (text.length > bytes) return false
   return text.length * 3 <= bytes || encoder.encode(text).length <= bytes
 }
+
+/** Enough of a refused key to find it by. */
+export function shownKey(key: unknown): string {
+  return typeof key === 'string' ? JSON.stringify(key.slice(0, 48)) : `a key of type ${typeof key}`
+}
