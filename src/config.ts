@@ -5,7 +5,7 @@ import {
   webhookSecret, webhookUrls, whole, type Field, type HostPort,
 } from './config/fields.js'
 import { ENVIRONMENT, type EnvironmentOption, type LoginMode, type LogLevel, type NodeOptions, type Transport, type TrustProxy } from './config/options.js'
-import { DEFAULT_LIMITS, type Limits } from './protocol/limits.js'
+import { DEFAULT_LIMITS, PRESENCE_TIMEOUT_MS, type Limits } from './protocol/limits.js'
 
 export { ENVIRONMENT } from './config/options.js'
 export type { LogLevel, LoginMode, NodeOptions, Transport, TrustProxy } from './config/options.js'
@@ -76,7 +76,7 @@ const FIELDS = {
   appId: text('1 to 64 of the characters A-Z a-z 0-9 _ -', /^[A-Za-z0-9_-]{1,64}$/),
   secret: hiddenText('at least 32 bytes long (in UTF-8)', (value) => Buffer.byteLength(value) >= 32),
   apiKey: hiddenText('1 to 512 printable ASCII characters without spaces', (value) => /^[!-~]{1,512}$/.test(value)),
-  presenceTimeoutMs: milliseconds(1_000, 300_000),
+  presenceTimeoutMs: milliseconds(PRESENCE_TIMEOUT_MS.least, PRESENCE_TIMEOUT_MS.most),
   heartbeatMs: milliseconds(100, 60_000),
   heartbeatTtlMs: milliseconds(300, 600_000),
   pingIntervalMs: milliseconds(100, 300_000),

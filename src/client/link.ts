@@ -29,7 +29,7 @@ const LEAST_ATTEMPT_MS = 3_000
 /** How long leaving a connection on purpose waits for the requests that are under way on it. */
 const GRACE_MS = 1_000
 /** A node's default, until one has told its own. */
-const PRESENCE_TIMEOUT_MS = 30_000
+const DEFAULT_PRESENCE_TIMEOUT_MS = 30_000
 
 export interface RequestOptions {
   readonly resend?: boolean
@@ -299,7 +299,7 @@ export class Link {
   /** There is no connection: says so, once. */
   #missed(reason = 'the connection is lost'): void {
     if (this.#connection !== null || this.#state !== 'CONNECTED') return
-    const timeoutMs = this.#ready?.presenceTimeout ?? this.#options.presenceTimeout ?? PRESENCE_TIMEOUT_MS
+    const timeoutMs = this.#ready?.presenceTimeout ?? this.#options.presenceTimeout ?? DEFAULT_PRESENCE_TIMEOUT_MS
     this.#suspension = setTimeout(() => this.#move('SUSPENDED', 'PRESENCE_TIMEOUT', 'the connection has been lost for longer than presenceTimeout'), timeoutMs)
     this.#move('DISCONNECTED', 'NETWORK_LOST', reason, { affectedChannels: this.#hooks.lost() })
     this.#move('CONNECTING', 'AUTO_RECONNECT', 'reconnecting')

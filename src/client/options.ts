@@ -1,4 +1,5 @@
 import { RollcallError } from '../protocol/errors.js'
+import { isPresenceTimeout } from '../protocol/limits.js'
 import { during } from './failures.js'
 
 const TRANSPORTS = ['polling', 'websocket', 'webtransport'] as const
@@ -41,7 +42,7 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
   const { url = defaultUrl(), token, getToken, presenceTimeout, transports } = during('create', () => optionsOf(options))
   const [first, ...others] = (typeof url === 'string' ? [url] : url).map(addressOf)
   if (first === undefined) throw invalid('url is an empty list')
-  if (presenceTimeout !== undefined && !(Number.isInteger(presenceTimeout) && presenceTimeout >= 1_000 && presenceTimeout <= 300_000)) {
+  if (presenceTimeout !== undefined && !isPresenceTimeout(presenceTimeout)) {
     throw invalid('presenceTimeout is a whole number of milliseconds, 1,000 to 300,000')
   }
   if (getToken !== undefined && typeof getToken !== 'function') throw invalid('getToken is a function')

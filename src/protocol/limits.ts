@@ -120,3 +120,10 @@ export type ToldLimits = Pick<Limits, (typeof TOLD)[number]>
 export function toldLimits(limits: Limits): ToldLimits {
   return Object.fromEntries(TOLD.map((name) => [name, limits[name]])) as unknown as ToldLimits
 }
+
+/** What a client may ask for as its presenceTimeout, and a node have as its own, in whole milliseconds. It is no setting. */
+export const PRESENCE_TIMEOUT_MS = { least: 1_000, most: 300_000 } as const
+
+export function isPresenceTimeout(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= PRESENCE_TIMEOUT_MS.least && (value as number) <= PRESENCE_TIMEOUT_MS.most
+}

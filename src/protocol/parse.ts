@@ -2,7 +2,7 @@ import type { ChannelRef, States } from './channel.js'
 import { RollcallError } from './errors.js'
 import type { Position } from './events.js'
 import { fieldsOf, type Read } from './fields.js'
-import { DEFAULT_LIMITS, type Limits } from './limits.js'
+import { DEFAULT_LIMITS, isPresenceTimeout, PRESENCE_TIMEOUT_MS, type Limits } from './limits.js'
 import { parseReceived } from './messages.js'
 import { parseMetadataItems, parseMetadataTargets, parseRevision, type MetadataItem, type MetadataTarget } from './metadata.js'
 import { checkChannel, checkUserId } from './names.js'
@@ -61,9 +61,6 @@ export interface RemoveMetadata extends MetadataRequest {
   readonly majorRevision: number
 }
 
-/** Milliseconds that a client may ask for as its presenceTimeout. */
-export const PRESENCE_TIMEOUT_MS = { min: 1_000, max: 300_000 } as const
-
 const SESSION_ID = /^[A-Za-z0-9_-]{8,64}$/
 const MAX_TOKEN = 16_384
 const MAX_TAG = 64
@@ -85,8 +82,8 @@ export function parseHandshake(value: unknown, limits: Limits = DEFAULT_LIMITS):
   const attach = read('attach')
   const tag = read('tag')
   const received = read('received')
-  if (presenceTimeout !== undefined && !isIntegerIn(presenceTimeout, PRESENCE_TIMEOUT_MS.min, PRESENCE_TIMEOUT_MS.max)) {
-    throw invalid(`auth.presenceTimeout is a whole number of milliseconds from ${PRESENCE_TIMEOUT_MS.min} to ${PRESENCE_TIMEOUT_MS.max}`)
+  if (presenceTimeout !== undefined && !isPresenceTimeout(presenceTimeout)) {
+    throw invalid(`auth.presenceTimeout is a whole number of milliseconds from ${PRESENCE_TIMEOUT_MS.least} to ${PRESENCE_TIMEOUT_MS.most}`)
   }
   if (sessionId !== undefined && (typeof sessionId !== 'string' || !SESSION_ID.test(sessionId))) {
     throw invalid('auth.sessionId has 8 to 64 of the characters A-Z a-z 0-9 _ -')
