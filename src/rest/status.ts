@@ -1,6 +1,7 @@
 import { Router } from 'express'
 
 import { checkUserId } from '../protocol/names.js'
+import { recordOf } from '../protocol/record.js'
 import { bodyObject, userList, userListBody } from './body.js'
 import type { RestDeps } from './deps.js'
 import { methodNotAllowed } from './errors.js'
@@ -24,8 +25,7 @@ export function status({ config: { limits }, presence }: StatusDeps): Router {
     .post(userListBody(limits), async (req, res) => {
       const userIds = userList(bodyObject(req), 'userIds', limits)
       const found = await presence.statuses(userIds)
-      // `fromEntries` makes own properties, also of ids such as `__proto__`.
-      res.json({ statuses: Object.fromEntries(userIds.map((userId, i) => [userId, found[i]])) })
+      res.json({ statuses: recordOf(userIds.map((userId, i) => [userId, found[i]])) })
     })
     .all(methodNotAllowed('POST'))
   return router

@@ -2,6 +2,7 @@ import express, { Router, type Request } from 'express'
 
 import { RollcallError } from '../protocol/errors.js'
 import { checkUserId } from '../protocol/names.js'
+import { bodyObject } from './body.js'
 import type { RestDeps } from './deps.js'
 import { methodNotAllowed } from './errors.js'
 
@@ -29,11 +30,7 @@ export function users({ config, presence, disconnectUser }: Pick<RestDeps, 'conf
 }
 
 function reasonOf(req: Request): string {
-  // A body of no bytes is none, whatever it is said to be.
-  if (req.is('json') === false && req.headers['content-length'] !== '0') throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'the body has the content type application/json')
-  const body: unknown = req.body ?? {}
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new RollcallError('PRESENCE_INVALID_ARGUMENT', 'the body is an object')
-  const reason: unknown = 'reason' in body ? body.reason : undefined
+  const { reason } = bodyObject(req)
   if (reason === undefined || reason === '') return DEFAULT_REASON
   if (typeof reason !== 'string' || reason.length > REASON_CHARACTERS) {
     throw new RollcallError('PRESENCE_INVALID_ARGUMENT', `reason is a string of at most ${REASON_CHARACTERS} characters`)
