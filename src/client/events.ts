@@ -9,7 +9,7 @@ export type LinkState = 'IDLE' | 'CONNECTING' | 'CONNECTED' | 'DISCONNECTED' | '
 /** What moved the link. */
 export type LinkOperation = 'LOGIN' | 'LOGOUT' | 'AUTO_RECONNECT' | 'RECONNECTED' | 'NETWORK_LOST' | 'SERVER_REJECT' | 'PRESENCE_TIMEOUT'
 
-/** Event `linkState` (`000`, interface facts). */
+/** Event `linkState` (`000`). */
 export interface LinkStateEvent {
   readonly currentState: LinkState
   readonly previousState: LinkState

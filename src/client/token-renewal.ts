@@ -1,6 +1,6 @@
 import { backoffMs, pause } from './backoff.js'
 
-/** A token has 30 s left when its renewal begins (`000`, interface facts). */
+/** A token has 30 s left when its renewal begins (`000`). */
 const TRIES = 4
 const FIRST_RETRY_ATTEMPT = 3
 

@@ -48,7 +48,7 @@ export function announce(channel: ChannelRef, life: string, previous: number, ef
   })
 }
 
-/** Whether an effect is not told to a session: what its own user did, but for states that another session set (section 3). */
+/** Whether an effect is not told to a session: what its own user did, but for states that another session set (`000.7`). */
 export function isOwn(effect: Effect, to: { readonly userId: string; readonly sessionId: string }): boolean {
   if (effect.member.userId !== to.userId) return false
   return effect.kind !== 'state' || effect.session === to.sessionId

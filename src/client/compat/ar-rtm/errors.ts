@@ -1,6 +1,6 @@
 import { RollcallError, type ErrorCode } from '../../../protocol/errors.js'
 
-/** Every failed call of this layer rejects with one; `code` is the number that the original has for it (`002`, interface facts). */
+/** Every failed call of this layer rejects with one; `code` is the number that the original has for it (`002`). */
 export class RtmError extends Error {
   override readonly name = 'RtmError'
 

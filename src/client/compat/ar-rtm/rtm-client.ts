@@ -13,7 +13,7 @@ import type { RemoteInvitation } from './remote-invitation.js'
 import { Session } from './session.js'
 import type { ConnectionChangeReason, ConnectionState, PeersOnlineStatusMap, ReceivedMessageProperties, RtmMessage, SendMessageOptions } from './types.js'
 
-/** Limits of the original that are not the node's (`002`, interface facts). Times are milliseconds. */
+/** Limits of the original that are not the node's (`002`). Times are milliseconds. */
 const LOGIN_MS = 6_000
 const LOGINS_PER_SECOND = 2
 const MESSAGES_PER_SECOND = 60

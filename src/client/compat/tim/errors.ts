@@ -1,7 +1,7 @@
 import { RollcallError, type ErrorCode } from '../../../protocol/errors.js'
 import type { TimAck } from './types.js'
 
-/** TIM's numbers for our refusals (`001`, interface facts). */
+/** TIM's numbers for our refusals (`001`). */
 const CODES: Partial<Record<ErrorCode, number>> = {
   LOGIN_REJECTED: 4111,
   ROSTER_FULL: 4111,

@@ -1,7 +1,7 @@
 import type { RosterNotice, StatusNotice } from '../../index.js'
 import { ROSTER_NOTICES, type TimMessage, type TimPresence } from './types.js'
 
-/** Zero, as everything that is empty, is left out (`001`, interface facts). */
+/** Zero, as everything that is empty, is left out (`001`). */
 export function presenceOf({ from, id, offline, subStatus, show, status, extend, extra }: StatusNotice): TimPresence {
   return {
     id,
