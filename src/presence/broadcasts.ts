@@ -54,7 +54,7 @@ export class Broadcasts {
     private readonly newId: () => string,
   ) {}
 
-  /** To all friends who are there: one read of the roster, and at most one call and one publish a partition for {@link STATUS_CHUNK} of them. */
+  /** To all friends who are there: one read of the roster, and at most one call and one publish a partition for up to `STATUS_CHUNK` of them. */
   async broadcast(from: string, fields: StatusFields): Promise<void> {
     await settled(this.#toFriends(this.app, { from, id: this.newId(), offline: false, fields: JSON.stringify(fields) }))
   }

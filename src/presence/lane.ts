@@ -264,7 +264,7 @@ export class Lane {
     for (const reason of reasons) this.metrics.reconciles.inc({ reason })
     this.log.info({ partition: this.partition, reasons: [...reasons], life: beat.life }, 'reconcile')
     try {
-      await this.hooks.reconcile({ reasons, beat, commit: (ops) => this.#commitNow(ops) })
+      await this.hooks.reconcile({ reasons, commit: (ops) => this.#commitNow(ops) })
     } catch (error) {
       for (const reason of reasons) this.#doubts.add(reason)
       return this.#failed(error)

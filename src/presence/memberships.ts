@@ -84,7 +84,7 @@ export class Memberships {
   }
 }
 
-/** Joined, because a template's value keeps its parts beside the whole for as long as it is a key. */
-function keyOf({ channel, userId, session }: Membership): string {
+/** One string a membership, for maps. Joined, because a template's value keeps its parts beside the whole for as long as it is a key. */
+export function keyOf({ channel, userId, session }: Membership): string {
   return [channelId(channel), userId, session].join('\0')
 }

@@ -1,8 +1,6 @@
 import type { States } from '../protocol/channel.js'
+import type { CloseCode } from '../protocol/webhooks.js'
 import type { Channel } from './types.js'
-
-/** Why a session ended for good (`003.7`): 1 logout, 2 connection lost, 3 replaced by another login, 4 ended by the application. */
-export type CloseCode = 1 | 2 | 3 | 4
 
 /**
  * What the application's own servers are told of. `online` and `offline` are of a user: the first session, and the end of the last one;

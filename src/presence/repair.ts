@@ -1,11 +1,10 @@
 import { chunksOf } from '../protocol/chunks.js'
-import type { BeatReply, Channel, Membership, Op, OpResult, SessionEntry } from './types.js'
-import type { ReconcileReason } from './lane-hooks.js'
+import { channelId, type Membership, type Op, type OpResult, type SessionEntry } from './types.js'
+import type { ReconcileContext } from './lane-hooks.js'
 import type { LocalSession } from './local-session.js'
-import { confirm, type LocalMembership } from './memberships.js'
+import { confirm, keyOf, type LocalMembership } from './memberships.js'
 import type { NodePresence } from './node-presence.js'
 import { judge, withdraw, type Circumstances, type Found, type Verdict } from './reconcile.js'
-import { channelId } from './types.js'
 
 /** Reads that go out together. */
 const READ_CHUNK = 1_000
@@ -16,17 +15,11 @@ interface Judged {
   readonly verdict: Verdict
 }
 
-interface Context {
-  readonly reasons: ReadonlySet<ReconcileReason>
-  readonly beat: BeatReply
-  readonly commit: (ops: readonly Op[]) => Promise<readonly OpResult[]>
-}
-
 /**
  * Compares what this node has in one partition with what the store has, both ways, and puts right what differs. The
  * lane's queue is held meanwhile. Sessions come first: one that moved or ended elsewhere asserts nothing any more.
  */
-export async function reconcilePartition(presence: NodePresence, partition: number, context: Context): Promise<void> {
+export async function reconcilePartition(presence: NodePresence, partition: number, context: ReconcileContext): Promise<void> {
   const memberships = presence.members.memberships[partition]
   if (memberships === undefined) return
   const listed = await presence.store.ownership.owned(partition, presence.nodeId)
@@ -59,31 +52,25 @@ export async function reconcilePartition(presence: NodePresence, partition: numb
 
 /** By the USER channels, wherever they are: is each session with something in this partition still this node's? */
 async function endStaleSessions(presence: NodePresence, partition: number, memberships: Iterable<LocalMembership>): Promise<void> {
-  const byHome = new Map<number, Map<string, LocalSession>>()
+  const byHome = new Map<number, Set<LocalSession>>()
   for (const membership of memberships) {
     const session = presence.session(membership.owner, membership.session)
     if (session === undefined || isHome(membership)) continue
     const home = presence.store.partitionOf(session.home)
     // Its own lane judges it, with more knowledge, and after this reading if it is in doubt as well.
     if (home === partition) continue
-    const sessions = byHome.get(home) ?? new Map<string, LocalSession>()
-    sessions.set(`${session.userId}\0${session.id}`, session)
-    byHome.set(home, sessions)
+    byHome.set(home, (byHome.get(home) ?? new Set()).add(session))
   }
   await Promise.all(
     [...byHome].map(async ([home, sessions]) => {
-      const list = [...sessions.values()]
-      const entries = await readEntries(
-        presence,
-        home,
-        list.map((session) => ({ channel: session.home, userId: session.id, session: session.id })),
-      )
+      const list = [...sessions]
+      const entries = await readEntries(presence, home, list.map(homeOf))
       const missing = list.some((_, i) => entries[i] === null)
       const owned = missing ? await presence.store.ownership.owned(home, presence.nodeId) : { memberships: [], intact: false }
       const listedKeys = new Set(owned.memberships.map(keyOf))
       list.forEach((session, i) => {
         const entry = entries[i] ?? null
-        const lost = !owned.intact || listedKeys.has(keyOf({ channel: session.home, userId: session.id, session: session.id }))
+        const lost = !owned.intact || listedKeys.has(keyOf(homeOf(session)))
         if (entry !== null && entry.attach > session.attach) presence.end(session, 'superseded')
         else if (entry === null && !lost) presence.end(session, 'ended')
       })
@@ -100,11 +87,7 @@ async function readEntries(presence: NodePresence, partition: number, of: readon
   return found
 }
 
-async function carryOut(
-  presence: NodePresence,
-  judged: readonly Judged[],
-  commit: Context['commit'],
-): Promise<void> {
+async function carryOut(presence: NodePresence, judged: readonly Judged[], commit: ReconcileContext['commit']): Promise<void> {
   const ops: Op[] = []
   const of: LocalMembership[] = []
   for (const { membership, verdict } of judged) {
@@ -154,10 +137,10 @@ function forget(presence: NodePresence, membership: LocalMembership): void {
 }
 
 /** A session's own membership, by which it stands or falls with all its others. */
-function isHome({ channel }: LocalMembership): boolean {
-  return channel.type === 'USER'
+function homeOf({ home, id }: LocalSession): Membership {
+  return { channel: home, userId: id, session: id }
 }
 
-function keyOf(membership: { readonly channel: Channel; readonly userId: string; readonly session: string }): string {
-  return `${channelId(membership.channel)}\0${membership.userId}\0${membership.session}`
+function isHome({ channel }: LocalMembership): boolean {
+  return channel.type === 'USER'
 }

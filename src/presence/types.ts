@@ -83,7 +83,7 @@ export type Op =
   /** Repair: this node looks for all who have no deadline (`early`: another one is at it), and has done so. Until then every heartbeat says that deadlines were lost. */
   | { readonly kind: 'search' | 'searched' }
 
-/** How many sessions a user may have (`interface.md`, 6). One with the tag of the new one is always replaced first. */
+/** How many sessions a user may have (`ROLLCALL_LOGIN`, `docs/operating.md`). One with the tag of the new one is always replaced first. */
 export interface LoginPolicy {
   readonly mode: 'multi' | 'replace' | 'reject'
   /** 0: one, or with `multi` any number. */
@@ -193,8 +193,8 @@ export interface Beat {
 }
 
 export interface BeatReply {
-  readonly outcome: 'held' | 'taken' | 'late'
   /** `held`: the lease went on. `taken`: it had ended and begins anew, so reconcile. `late`: a higher number was already applied. */
+  readonly outcome: 'held' | 'taken' | 'late'
   readonly life: string
   /** The partition's clock, in microseconds. */
   readonly clock: number

@@ -1,7 +1,7 @@
 import type { ChannelType, States } from './channel.js'
 
-/** Why a session ended (`003.7`): 1 logout, 2 connection lost, 3 replaced by another login, 4 ended by the application. */
-type CloseCode = 1 | 2 | 3 | 4
+/** Why a session ended for good (`003.7`): 1 logout, 2 connection lost, 3 replaced by another login, 4 ended by the application. */
+export type CloseCode = 1 | 2 | 3 | 4
 
 /** What each event says. A property with a question mark is left out where there is nothing to say. */
 export interface WebhookData {

@@ -1,5 +1,6 @@
-import type { Claim, Claims, CloseCode, GivenUp, Outbox, OutboxEntry, OutboxEvent } from '../../presence/outbox.js'
+import type { Claim, Claims, GivenUp, Outbox, OutboxEntry, OutboxEvent } from '../../presence/outbox.js'
 import { channelId, parseChannelId, userChannel, type Channel } from '../../presence/types.js'
+import type { CloseCode } from '../../protocol/webhooks.js'
 import type { RedisAccess } from './access.js'
 import { decodeStates, encodeStates, listOf, numberOf, ReplyShapeError, textOf } from './codec.js'
 import * as scripts from './scripts.js'
