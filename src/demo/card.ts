@@ -1,10 +1,8 @@
 import { copyOf, part, prefersStillness, setText } from './dom.js'
-import { hashOf, initials } from './names.js'
+import { initials, tintOf } from './names.js'
 import { shortNodeId } from './nodes.js'
 import { excerpt, profileOf } from './profile.js'
 import type { Member } from '../client/index.js'
-
-const TINTS = 10
 
 /** One person's card. It writes only what differs from what it shows, and glows when somebody changed something. */
 export class Card {
@@ -36,7 +34,7 @@ export class Card {
     this.#glow = part(element, '.card__glow', HTMLElement)
     this.#stamp = part(element, '.card__verdict', HTMLElement)
     this.#away = part(element, '.card__away', HTMLElement)
-    element.dataset.tint = String(hashOf(userId, TINTS))
+    element.dataset.tint = tintOf(userId)
     element.classList.toggle('card--self', isSelf)
     const name = part(element, '.card__name', HTMLElement)
     setText(name, userId)

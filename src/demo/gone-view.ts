@@ -1,8 +1,6 @@
 import { ago, type Gone } from './company.js'
 import { byId, copyOf, part, setText } from './dom.js'
-import { hashOf, initials } from './names.js'
-
-const TINTS = 10
+import { initials, tintOf } from './names.js'
 
 /** A line of those who were here: where they are now, or when they were last seen. */
 export class GoneView {
@@ -28,7 +26,7 @@ export class GoneView {
 
   #add(userId: string): HTMLLIElement {
     const element = copyOf('gone-template', HTMLLIElement)
-    element.dataset.tint = String(hashOf(userId, TINTS))
+    element.dataset.tint = tintOf(userId)
     setText(part(element, '.gone__face', HTMLElement), initials(userId))
     setText(part(element, '.gone__name', HTMLElement), userId)
     this.#shown.set(userId, element)

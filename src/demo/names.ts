@@ -29,6 +29,14 @@ export function initials(name: string): string {
   return letters.join('').toLocaleUpperCase() || '?'
 }
 
+/** How many tints `demo.css` has. */
+const TINTS = 10
+
+/** A person's colour, as `data-tint` says it: the same in every tab. */
+export function tintOf(userId: string): string {
+  return String(hashOf(userId, TINTS))
+}
+
 /** The same number below `choices` for the same text, in every tab. */
 export function hashOf(text: string, choices: number): number {
   let hash = 2166136261

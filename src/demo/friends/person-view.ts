@@ -1,5 +1,5 @@
 import { copyOf, part, setText } from '../dom.js'
-import { hashOf, initials } from '../names.js'
+import { initials, tintOf } from '../names.js'
 import type { OpenCall } from './calls.js'
 import { KeyedList } from './keyed-list.js'
 import type { Person } from './person.js'
@@ -8,8 +8,6 @@ import { RowView, type ShownRow } from './row-view.js'
 import { rowsOf, type RowAction } from './rows.js'
 import { StatusForm } from './status-form.js'
 import { TalkView } from './talk-view.js'
-
-const TINTS = 10
 
 /** What a side has besides its person. */
 export interface Side {
@@ -90,7 +88,7 @@ export class PersonView {
 
   #head(): void {
     const { userId } = this.#person
-    this.element.dataset.tint = String(hashOf(userId, TINTS))
+    this.element.dataset.tint = tintOf(userId)
     this.element.setAttribute('aria-label', `${userId}, ${this.#side.role}`)
     setText(part(this.element, '.person__face', HTMLElement), initials(userId))
     setText(part(this.element, '.person__name', HTMLElement), userId)

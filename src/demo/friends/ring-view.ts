@@ -1,9 +1,7 @@
 import { copyOf, part, setText } from '../dom.js'
-import { hashOf, initials } from '../names.js'
+import { initials, tintOf } from '../names.js'
 import { ringWords, type OpenCall } from './calls.js'
 import type { ItemView } from './keyed-list.js'
-
-const TINTS = 10
 
 export interface RingWatcher {
   readonly accepted: (id: string) => void
@@ -16,7 +14,7 @@ export class RingView implements ItemView<OpenCall> {
   readonly element = copyOf('ring-template', HTMLDivElement)
 
   constructor({ invitation: { id }, isIncoming, peer }: OpenCall, { accepted, refused, canceled }: RingWatcher) {
-    this.element.dataset.tint = String(hashOf(peer, TINTS))
+    this.element.dataset.tint = tintOf(peer)
     this.element.dataset.side = isIncoming ? 'in' : 'out'
     setText(part(this.element, '.ring__face', HTMLElement), initials(peer))
     this.#button('.ring__accept', isIncoming, `Accept the call of ${peer}`, () => { accepted(id) })

@@ -1,9 +1,7 @@
 import { copyOf, part, setText } from '../dom.js'
-import { hashOf, initials } from '../names.js'
+import { initials, tintOf } from '../names.js'
 import type { ItemView } from './keyed-list.js'
 import type { Row, RowAction } from './rows.js'
-
-const TINTS = 10
 
 const LABELS: Readonly<Record<RowAction, string>> = { befriend: 'Befriend', accept: 'Accept', refuse: 'Refuse', 'take back': 'Take back' }
 
@@ -29,7 +27,7 @@ export class RowView implements ItemView<ShownRow> {
 
   constructor(row: ShownRow, watcher: RowWatcher) {
     this.#row = row
-    this.element.dataset.tint = String(hashOf(row.userId, TINTS))
+    this.element.dataset.tint = tintOf(row.userId)
     setText(part(this.element, '.contact__face', HTMLElement), initials(row.userId))
     const name = part(this.element, '.contact__name', HTMLElement)
     setText(name, row.userId)
