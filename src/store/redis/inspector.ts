@@ -4,6 +4,7 @@ import type { Logger } from '../../log.js'
 import type { LeaseRow } from '../../presence/store.js'
 import { Connections, type Client, type RedisTarget } from './connections.js'
 import { Keys, KEYS_PATTERN, mayStay, PARTITION_COUNT_KEY } from './keys.js'
+import { pages, SCAN_COUNT } from './paging.js'
 import { RedisStore } from './redis-store.js'
 import { addressOf, isForbidden, readFacts, type ServerFacts } from './server-facts.js'
 import { Subscriber } from './subscriber.js'
@@ -25,8 +26,6 @@ export interface PartitionLeases {
   readonly clock: number
   readonly rows: readonly LeaseRow[]
 }
-
-const SCAN_COUNT = 500
 
 /**
  * Looks at a Redis without being a node of it: it opens also what a node would refuse, and changes nothing. Every call
@@ -138,13 +137,11 @@ async function outputLimit(server: Redis): Promise<OutputLimit> {
 async function withoutLifetime(server: Redis, limit: number): Promise<{ looked: number; keys: string[] }> {
   const keys: string[] = []
   let looked = 0
-  let cursor = '0'
-  do {
-    const [next, page] = await server.scan(cursor, 'MATCH', KEYS_PATTERN, 'COUNT', SCAN_COUNT)
+  for await (const page of pages((cursor) => server.scan(cursor, 'MATCH', KEYS_PATTERN, 'COUNT', SCAN_COUNT))) {
     const ttls = await Promise.all(page.map((key) => server.ttl(key)))
     looked += page.length
     keys.push(...page.filter((key, index) => ttls[index] === -1 && !mayStay(key)))
-    cursor = next
-  } while (cursor !== '0' && looked < limit)
+    if (looked >= limit) break
+  }
   return { looked, keys }
 }

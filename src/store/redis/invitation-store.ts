@@ -1,6 +1,7 @@
 import { unpacked, packed, type InvitationRecord } from '../../presence/invitation.js'
 import type { InvitationOutcome, InvitationRules, InvitationStep, InvitationStore, KeptInvitation } from '../../presence/invitations.js'
 import { userChannel, type Timer } from '../../presence/types.js'
+import { chunksOf } from '../../protocol/chunks.js'
 import { isOpen, type InvitationRef } from '../../protocol/invitations.js'
 import type { RedisAccess } from './access.js'
 import { numberOf, replyOf, ReplyShapeError, textOf } from './codec.js'
@@ -27,8 +28,8 @@ export class RedisInvitations implements InvitationStore {
   async sentTo(app: string, userIds: readonly string[]): Promise<readonly InvitationRecord[]> {
     const { redis } = this.access
     const records: InvitationRecord[] = []
-    for (let from = 0; from < userIds.length; from += READ_MAX) {
-      const lists = userIds.slice(from, from + READ_MAX).map((userId) => this.access.call(redis.hgetall(this.access.keysOfUser(app, userId).invitations(app, userId))))
+    for (const some of chunksOf(userIds, READ_MAX)) {
+      const lists = some.map((userId) => this.access.call(redis.hgetall(this.access.keysOfUser(app, userId).invitations(app, userId))))
       for (const list of await Promise.all(lists)) for (const [id, text] of Object.entries(list)) if (id !== '') records.push(decodeRecord(text))
     }
     return records

@@ -1,3 +1,5 @@
+import { rethrowLater } from '../../emitter.js'
+
 /** What each event's listeners are called with. */
 export type EventMap<Events> = { readonly [Name in keyof Events]: readonly unknown[] }
 
@@ -48,9 +50,7 @@ export class RtmEmitter<Events extends EventMap<Events>> {
       try {
         ;(entry.listener as ListenerOf<Events[Name]>)(...args)
       } catch (error) {
-        setTimeout(() => {
-          throw error
-        }, 0)
+        rethrowLater(error)
       }
     }
   }
