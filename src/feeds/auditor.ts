@@ -23,7 +23,8 @@ export class Auditor {
   #partition = 0
   #todo: string[] = []
   #renewing = false
-  readonly #renewedAt = new Map<number, number>()
+  /** By partition. It begins somewhere in the past, so that nodes of which none ever lives for six hours renew keys all the same. */
+  readonly #renewedAt: number[]
   #probedAt = performance.now()
   #looking: Promise<void> | null = null
 
@@ -32,7 +33,9 @@ export class Auditor {
     private readonly feeds: ChannelFeeds,
     private readonly heartbeatMs: number,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.#renewedAt = presence.lanes.map(() => performance.now() - Math.random() * RENEW_MS)
+  }
 
   start(): void {
     this.#timer = setInterval(() => {
@@ -89,8 +92,8 @@ export class Auditor {
     for (const feed of this.feeds.of(this.#partition)) ids.add(channelId(feed.channel))
     this.#todo = [...ids]
     const now = performance.now()
-    this.#renewing = now - (this.#renewedAt.get(this.#partition) ?? 0) > RENEW_MS
-    if (this.#renewing) this.#renewedAt.set(this.#partition, now)
+    this.#renewing = ids.size > 0 && now - (this.#renewedAt[this.#partition] ?? now) > RENEW_MS
+    if (this.#renewing) this.#renewedAt[this.#partition] = now
   }
 
   async #probe(): Promise<void> {
