@@ -47,6 +47,14 @@ describe('003.8 hooks', () => {
     expect(seen).toEqual([['online', 'ada'], ['offline', 1]])
   })
 
+  test('a function that has the name of another event is not called by it', async () => {
+    const { engine, receiver } = attached()
+    const called: unknown[] = []
+    engine.Cloud.define('channel.vacated', ({ params }) => called.push(params))
+    await receiver.deliver({ ...online, type: 'channel.vacated', data: { channelName: 'room', channelType: 'MESSAGE' } })
+    expect(called).toEqual([])
+  })
+
   test('one that rejects, or throws, has not had the event', async () => {
     const { engine, receiver } = attached()
     engine.Cloud.onIMClientOnline(async () => Promise.reject(new Error('no')))

@@ -51,6 +51,11 @@ export class Definitions {
     return this.#byName.get(name)?.fn
   }
 
+  /** What is called when such an event happens: nothing that only has its type for a name. */
+  hook(type: string): NamedFunction | undefined {
+    return isHook(type) ? this.get(type) : undefined
+  }
+
   /** What callers from outside may reach. */
   served(name: string): NamedFunction | undefined {
     const found = this.#byName.get(name)

@@ -29,7 +29,7 @@ export function createLeanEngine(): LeanEngine {
       node.receive({
         name: RECEIVER,
         deliver: async ({ type, data }) => {
-          await definitions.get(type)?.({ params: data, meta: { remoteAddress: '' } })
+          await definitions.hook(type)?.({ params: data, meta: { remoteAddress: '' } })
         },
       })
       node.functions.include((name) => definitions.served(name))
