@@ -213,8 +213,10 @@ export class Messages {
   }
 
   async #outcome(message: Settlement, wait: Wait, ms: number): Promise<boolean> {
-    if (await wait.within(ms)) return true
+    const received = await wait.within(ms)
+    // Also what was acknowledged before it was waited for: its timer began after that.
     this.#end(wait)
+    if (received) return true
     if (this.#closed) throw new RollcallError('PRESENCE_REQUEST_CANCELLED', 'the node is leaving')
     // What it was told may be lost: only the store knows.
     return settled(this.store.settle(this.options.app, message))
