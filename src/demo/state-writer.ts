@@ -24,6 +24,8 @@ export class StateWriter {
   #pending: Record<string, string | null> = {}
   #busy = false
   #attempt = 0
+  /** Counts {@link StateWriter.clear}: what was under way then is not sent again. */
+  #cleared = 0
   readonly #send: SendPatch
   readonly #options: WriterOptions
   readonly #pauseMs: number
@@ -50,34 +52,41 @@ export class StateWriter {
     void this.#flush()
   }
 
-  /** Forgets what was not sent yet. */
+  /** Forgets what was not taken yet. */
   clear(): void {
     this.#pending = {}
     this.#attempt = 0
+    this.#cleared += 1
   }
 
   async #flush(): Promise<void> {
     this.#busy = true
     const patch = this.#pending
+    const cleared = this.#cleared
     this.#pending = {}
     let pause = this.#pauseMs
     try {
       await this.#send(patch)
       this.#attempt = 0
     } catch (error) {
-      this.#attempt += 1
-      if (this.#options.isRetryable(error) && this.#attempt < ATTEMPTS) {
-        // What was said since is newer than what failed.
-        this.#pending = { ...patch, ...this.#pending }
-        pause = 250 * 2 ** this.#attempt * (0.75 + Math.random() / 2)
-      } else {
-        this.#attempt = 0
-        this.#options.gaveUp(error)
-      }
+      if (cleared === this.#cleared) pause = this.#failed(patch, error)
     }
     setTimeout(() => {
       this.#busy = false
       this.poke()
     }, pause)
+  }
+
+  /** Milliseconds until the next call. */
+  #failed(patch: StatePatch, error: unknown): number {
+    this.#attempt += 1
+    if (this.#options.isRetryable(error) && this.#attempt < ATTEMPTS) {
+      // What was said since is newer than what failed.
+      this.#pending = { ...patch, ...this.#pending }
+      return 250 * 2 ** this.#attempt * (0.75 + Math.random() / 2)
+    }
+    this.#attempt = 0
+    this.#options.gaveUp(error)
+    return this.#pauseMs
   }
 }

@@ -55,6 +55,17 @@ describe('what a person changes quickly', () => {
     expect(world.gaveUp).toEqual([])
   })
 
+  test('is not tried again once it was cleared, while it was under way', async () => {
+    const { world, writer } = rig()
+    world.refusals.push(new Error('later'))
+    writer.write({ mood: '🙂', score: '1' })
+    writer.clear()
+    writer.write({ mood: '🔥' })
+    await eventually('all is sent', () => writer.isIdle)
+    expect(world.sent).toEqual([{ mood: '🙂', score: '1' }, { mood: '🔥' }])
+    expect(world.gaveUp).toEqual([])
+  })
+
   test('is given up, and said so, where it does not', async () => {
     const { world, writer } = rig()
     const refusal = new Error('never')
