@@ -10,9 +10,10 @@ import { eventually } from '../support/wait.js'
 
 const scope = useTestScope()
 
-async function counted(port: number, name: string): Promise<number> {
+/** How often this node has asked Redis to take over a session that returns. */
+async function resumed(port: number): Promise<number> {
   const { text } = await http(port, '/metrics')
-  return Number(new RegExp(`^${name}[{][^\n]*kind="join"[^\n]* (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+  return Number(/^rollcall_ops_total[{][^\n]*kind="resume"[^\n]* (\d+)$/m.exec(text)?.[1] ?? 0)
 }
 
 test('a login that its client gave up, and that is carried out late, does not end the connection that came after it', async () => {
@@ -26,7 +27,7 @@ test('a login that its client gave up, and that is carried out late, does not en
 
   wire.hold(['up'], (first) => first.includes(':commands'))
   const first = PlainClient.open(scope, 'ann', a, options(1))
-  await eventually('node A has asked Redis to let her in', async () => (await counted(a.port, 'rollcall_ops_total')) > 0)
+  await eventually('node A has asked Redis to let her in', async () => (await resumed(a.port)) > 0)
   first.socket.disconnect()
   const second = PlainClient.open(scope, 'ann', b, options(2))
   await second.untilReady()
