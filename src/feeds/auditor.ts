@@ -2,11 +2,12 @@ import type { Logger } from '../log.js'
 import type { NodePresence } from '../presence/node-presence.js'
 import { channelId, parseChannelId, type Channel } from '../presence/types.js'
 import type { LocalMembership } from '../presence/memberships.js'
+import { chunksOf } from '../protocol/chunks.js'
 import type { ChannelFeeds } from './channel-feeds.js'
 
 /** Channels that one look takes in. One look is one call, so the cost does not depend on how many channels there are. */
 const SLICE = 500
-/** Users of these channels whose lists of channels one look takes in: some of them by chance where there are more. */
+/** Users of these channels whose lists of channels one call takes in; where there are more, a look that renews makes several, another one takes some by chance. */
 const USERS = 1_000
 /** Looks in a heartbeat period. A round is at least partitions / 4 heartbeats: 20 s at defaults, for up to 8,000 channels. */
 const LOOKS_PER_BEAT = 4
@@ -67,11 +68,14 @@ export class Auditor {
     const channels = this.#todo.splice(0, SLICE).map(parseChannelId)
     const members = channels.map((channel) => [...(this.presence.members.memberships[partition]?.in(channel) ?? [])].filter(vouched))
     const owners = new Set(members.flat().flatMap(({ channel, owner }) => (channel.type === 'USER' ? [] : [owner])))
-    const users = this.#renewing ? [...owners] : some([...owners], USERS)
-    const { life, rows, unlisted } = await this.presence.store.audit(partition, { channels, app: this.presence.app, users, renew: this.#renewing })
+    const [users = [], ...others] = this.#renewing ? chunksOf([...owners], USERS) : [some([...owners], USERS)]
+    const look = { app: this.presence.app, renew: this.#renewing }
+    const { life, rows, unlisted } = await this.presence.store.audit(partition, { ...look, channels, users })
+    const unlistedUsers = new Set(unlisted)
+    // All of a large channel's members in one call would keep Redis from everything else.
+    for (const more of others) for (const user of (await this.presence.store.audit(partition, { ...look, channels: [], users: more })).unlisted) unlistedUsers.add(user)
     // Without a lease of its own a node does not know what has ended meanwhile: what is not there need not be lost.
     const held = this.presence.inService(partition)
-    const unlistedUsers = new Set(unlisted)
     channels.forEach((channel, i) => {
       const row = rows[i] ?? null
       this.feeds.get(channel)?.inspect(life, row)
