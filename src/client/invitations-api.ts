@@ -80,6 +80,8 @@ export class InvitationsApi {
   readonly #held = new Map<string, Held>()
   /** Calls that invite, by the id: whoever cancels waits for what comes of them. */
   readonly #sending = new Map<string, { readonly calleeId: string; readonly done: Promise<unknown> }>()
+  /** The callees of those of which nobody knows whether the cluster has them, by the id; of more the oldest are forgotten. They can be cancelled. */
+  readonly #unsure = new Map<string, string>()
   #guard: ReturnType<typeof setTimeout> | undefined
   /** Redis's clock showed this, or more, when this machine's steady clock showed `at`; in milliseconds. */
   #clock: { readonly time: number; readonly at: number } | null = null
@@ -96,7 +98,7 @@ export class InvitationsApi {
    * Invites a user, who need not be there yet: there are `invitationReceiptMs` for it to be received. Resolves when the cluster has it.
    *
    * INVALID_USER_ID, INVALID_PEER (oneself), INVITATION_TOO_LARGE, USER_BLOCKED, INVITATION_LIMIT (the callee has too many open),
-   * INVITATION_EXISTS (the id is taken).
+   * INVITATION_EXISTS (the id is taken). Where the outcome is unknown, the same may be sent again with its `id`, or cancelled.
    */
   async send(calleeId: string, options: SendInvitationOptions = {}): Promise<Invitation> {
     const operation = 'invite'
@@ -109,7 +111,12 @@ export class InvitationsApi {
     const sending = { calleeId, done: reply.catch(() => undefined) }
     this.#sending.set(request.id, sending)
     try {
-      return this.#learnt((await reply).invitation, life)
+      const { invitation } = await reply
+      this.#unsure.delete(request.id)
+      return this.#learnt(invitation, life)
+    } catch (error) {
+      if (life === this.#life && UNCERTAIN.has(RollcallError.from(error, operation).code)) this.#doubt(request.id, calleeId)
+      throw error
     } finally {
       if (this.#sending.get(request.id) === sending) this.#sending.delete(request.id)
     }
@@ -130,10 +137,16 @@ export class InvitationsApi {
     const operation = 'cancelInvitation'
     const sending = this.#sending.get(id)
     await sending?.done
-    const userId = sending?.calleeId ?? this.#find(id, ({ caller }) => caller === this.#userId)?.callee
+    const isOwn = ({ caller }: Invitation): boolean => caller === this.#userId
+    const userId = sending?.calleeId ?? this.#find(id, isOwn)?.callee ?? this.#unsure.get(id)
     if (userId === undefined) throw new RollcallError('INVITATION_UNKNOWN', 'this client has sent no such invitation', operation)
     const life = this.#life
-    return this.#learnt((await this.#link.request(operation, { userId, id }, operation)).invitation, life)
+    try {
+      return this.#learnt((await this.#link.request(operation, { userId, id }, operation)).invitation, life)
+    } catch (error) {
+      this.#unknown(error, life, this.#find(id, isOwn))
+      throw error
+    }
   }
 
   /** What this client knows of an invitation: all that are open, and some that have ended. */
@@ -168,6 +181,7 @@ export class InvitationsApi {
     for (const invitation of this.#open()) this.#learn(endedHere(invitation, invitation.caller === this.#userId))
     this.#held.clear()
     this.#sending.clear()
+    this.#unsure.clear()
     this.#life.abort()
     this.#life = new AbortController()
     this.#clock = null
@@ -175,6 +189,16 @@ export class InvitationsApi {
   }
 
   async #answer(operation: 'acceptInvitation' | 'refuseInvitation', id: string, response: string, options: AnswerInvitationOptions): Promise<Invitation> {
+    const life = this.#life
+    try {
+      return await this.#insist(operation, id, response, options)
+    } catch (error) {
+      this.#unknown(error, life, this.#find(id, ({ callee }) => callee === this.#userId))
+      throw error
+    }
+  }
+
+  async #insist(operation: 'acceptInvitation' | 'refuseInvitation', id: string, response: string, options: AnswerInvitationOptions): Promise<Invitation> {
     const { request, withinMs } = during(operation, () => ({ request: parseAnswerInvitation({ id, response }, this.#link.limits), withinMs: parseWithinMs(optionsOf(options).withinMs) }))
     const life = this.#life
     const end = performance.now() + withinMs
@@ -194,6 +218,18 @@ export class InvitationsApi {
         throw DECIDED.has(RollcallError.from(second, operation).code) ? second : error
       }
     }
+  }
+
+  /** One that is open here and that the cluster knows nothing of, for Redis has lost it, has ended: who wants to be rid of it is not left with it. */
+  #unknown(error: unknown, life: AbortController, invitation: Invitation | undefined): void {
+    if (life !== this.#life || invitation === undefined || !isOpen(invitation) || RollcallError.from(error, 'invite').code !== 'INVITATION_UNKNOWN') return
+    this.#learn(endedHere(invitation, invitation.caller === this.#userId))
+  }
+
+  #doubt(id: string, calleeId: string): void {
+    this.#unsure.set(id, calleeId)
+    const [oldest] = this.#unsure.keys()
+    if (this.#unsure.size > REMEMBERED && oldest !== undefined) this.#unsure.delete(oldest)
   }
 
   /** What a reply says; by now more may be known. */

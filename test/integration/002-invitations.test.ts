@@ -8,6 +8,7 @@ import { startNode, useCluster } from '../support/node.js'
 import { RedisServer } from '../support/redis.js'
 import { CallLog, LOCAL_EVENTS, RtmUser } from '../support/rtm.js'
 import { useTestScope } from '../support/scope.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { connectPlain } from '../support/plain.js'
 import { eventually } from '../support/wait.js'
 
@@ -280,6 +281,76 @@ describe('002.16 an invitation', () => {
     call.accept()
     await log.expect('LocalInvitationReceivedByPeer', `LocalInvitationAccepted ${'x'.repeat(8_192)}`)
   })
+})
+
+describe('002.16 an invitation of which the caller does not know whether it was sent', () => {
+  /** One rings at the callee, and the caller has not heard of that; the other has not reached the node. Both calls have waited in vain by now. */
+  async function unsure() {
+    const options = { redisUrl: cluster.redis.url }
+    // A line that stands still in the middle of an upgrade of the transport would hold back more than it is to.
+    const [here, there] = await Promise.all([startNode(scope, { ...options, transports: ['polling'] }), startNode(scope, options)])
+    const wire = await TcpProxy.open(scope, here)
+    const [caller, callee] = [await RtmUser.login(scope, someone(), wire, { presenceTimeout: 60_000 }), await RtmUser.login(scope, someone(), there)]
+    wire.hold(['down'])
+    const ringing = ring(caller, callee.uid, 'ringing')
+    const rung = await callee.rings()
+    wire.hold(['up', 'down'])
+    const stuck = ring(caller, callee.uid, 'stuck')
+    const later = expect(caller.client.sendMessageToPeer({ text: 'x' }, callee.uid)).rejects.toMatchObject({ code: 2 })
+    wire.cut()
+    await later
+    for (const { log } of [ringing, stuck]) expect(log.events).toEqual([])
+    return { wire, caller, callee, ringing, rung, stuck }
+  }
+
+  test('goes on when the connection is back', async () => {
+    const { wire, caller, callee, ringing, rung, stuck } = await unsure()
+    // To try again in vain says no more.
+    await expect(caller.client.sendMessageToPeer({ text: 'x' }, callee.uid)).rejects.toMatchObject({ code: 2 })
+    wire.heal()
+    await ringing.log.expect('LocalInvitationReceivedByPeer')
+    rung.call.accept()
+    await rung.log.expect('RemoteInvitationAccepted')
+    await ringing.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationAccepted')
+    const { call } = await callee.rings()
+    expect(call.content).toBe('stuck')
+    call.accept()
+    await stuck.log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationAccepted')
+  })
+
+  test('is cancelled when the connection is back, whether it was there or not', async () => {
+    const { wire, caller, callee, ringing, rung, stuck } = await unsure()
+    for (const { call } of [ringing, stuck]) call.cancel()
+    wire.heal()
+    for (const { call, log } of [ringing, stuck]) {
+      await eventually('it is cancelled', () => call.state === 'CANCELED')
+      // On its way again, it may have been received first.
+      expect(log.events.filter((event) => event !== 'LocalInvitationReceivedByPeer')).toEqual(['LocalInvitationCanceled'])
+    }
+    await rung.log.expect('RemoteInvitationCanceled ringing')
+    ring(caller, callee.uid, 'the next')
+    let next = await callee.rings()
+    if (next.call.content === 'stuck') {
+      // It was on its way again.
+      await next.log.expect('RemoteInvitationCanceled stuck')
+      next = await callee.rings()
+    }
+    expect(next.call.content).toBe('the next')
+  })
+})
+
+test('002.16 one that Redis has lost ends here when it is cancelled or refused', async () => {
+  const redis = await RedisServer.start(scope)
+  const [here, there] = await Promise.all([startNode(scope, { redisUrl: redis.url }), startNode(scope, { redisUrl: redis.url })])
+  const [caller, callee] = [await RtmUser.login(scope, someone(), here), await RtmUser.login(scope, someone(), there)]
+  const { call, log } = ring(caller, callee.uid)
+  const { call: remote, log: remoteLog } = await callee.rings()
+  await log.expect('LocalInvitationReceivedByPeer')
+  await redis.command('FLUSHALL')
+  call.cancel()
+  remote.refuse()
+  await log.expect('LocalInvitationReceivedByPeer', 'LocalInvitationCanceled')
+  await remoteLog.expect('RemoteInvitationFailure INVITATION_EXPIRE')
 })
 
 test('002.16 a refusal and a cancellation that fail are tried again, for who asks for them is told of no failure', async () => {

@@ -122,6 +122,35 @@ describe('calls', () => {
     api.end()
   })
 
+  test('one of which nobody knows whether it was sent can be cancelled', async () => {
+    const { api, node } = setUp('ann')
+    for (const code of ['PRESENCE_OPERATION_TIMEOUT', 'PRESENCE_REQUEST_CANCELLED', 'INVITATION_LIMIT'] as const) {
+      node.refusals.push(new RollcallError(code, 'not sent, or perhaps'))
+      await expect(api.send('bob', { id: `id-${code}` })).rejects.toMatchObject({ code })
+    }
+    // That it could not be sent again says nothing of the first time.
+    node.refusals.push(new RollcallError('NOT_CONNECTED', 'not sent'))
+    await expect(api.send('bob', { id: 'id-PRESENCE_OPERATION_TIMEOUT' })).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
+    node.asked.length = 0
+    for (const code of ['PRESENCE_OPERATION_TIMEOUT', 'PRESENCE_REQUEST_CANCELLED']) await api.cancel(`id-${code}`)
+    await expect(api.cancel('id-INVITATION_LIMIT')).rejects.toMatchObject({ code: 'INVITATION_UNKNOWN' })
+    expect(node.asked).toEqual(['cancelInvitation id-PRESENCE_OPERATION_TIMEOUT', 'cancelInvitation id-PRESENCE_REQUEST_CANCELLED'])
+    api.end()
+    await expect(api.cancel('id-PRESENCE_OPERATION_TIMEOUT')).rejects.toMatchObject({ code: 'INVITATION_UNKNOWN' })
+  })
+
+  test('one that the cluster has lost ends when it is answered or cancelled', async () => {
+    const { api, node, told } = setUp()
+    node.refusal = new RollcallError('INVITATION_UNKNOWN', 'there is none')
+    api.receive(invitation('RECEIVED', 2))
+    api.receive(invitation('RECEIVED', 2, { id: 'call-0002', caller: 'bob', callee: 'cy' }))
+    await expect(api.refuse('call-0001')).rejects.toBe(node.refusal)
+    await expect(api.cancel('call-0002')).rejects.toMatchObject({ code: 'INVITATION_UNKNOWN' })
+    await expect(api.accept('call-0003')).rejects.toBe(node.refusal)
+    expect(told.slice(2)).toEqual(['call-0001 FAILED EXPIRED 3', 'call-0002 CANCELED 3'])
+    api.end()
+  })
+
   test('an answer of which nobody knows what has come of it is sent again when it can come too late no more, and that one says', async () => {
     const [lost, late] = [new RollcallError('PRESENCE_OPERATION_TIMEOUT', 'no answer'), new RollcallError('INVITATION_LATE', 'too late')]
     const { api, node } = setUp()
