@@ -105,6 +105,19 @@ describe('login and logout', () => {
     expect(await user.client.queryPeersOnlineStatus([other])).toEqual({ [other]: true })
   })
 
+  test('a login that is asked for when the logout has ended a call waits for it too', async () => {
+    const user = await RtmUser.login(scope, someone(), cluster.a)
+    let again: Promise<void> | undefined
+    const call = user.client.createLocalInvitation(someone())
+    call.on('LocalInvitationFailure', () => {
+      again = user.client.login({ uid: user.uid })
+    })
+    call.send()
+    await user.client.logout()
+    await again
+    expect(user.states).toEqual([...IN, 'DISCONNECTED LOGOUT', ...IN])
+  })
+
   test('of logins and logouts that do not wait for one another the last one counts', async () => {
     const uid = someone()
     const user = RtmUser.create(scope, uid, cluster.a)

@@ -100,9 +100,9 @@ export class RtmClient extends RtmEmitter<RtmClientEvents> {
     if (session === null && this.#queued === 0) throw notLoggedIn()
     this.#logouts++
     if (session === null) return this.#leaving ?? undefined
-    this.#over(session)
     const leaving = session.leave()
     this.#leaving = leaving
+    this.#over(session)
     try {
       await leaving
     } finally {
