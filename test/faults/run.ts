@@ -125,12 +125,12 @@ async function fetchWaiting(talk: Talk, rules: TalkRules): Promise<readonly Brea
   return breaches
 }
 
-function talkRulesOf({ loses, spares, rollsBack }: Fault, setup: SetupName, strayed: boolean, endedAt: number): TalkRules {
+function talkRulesOf({ name, loses, spares, rollsBack }: Fault, setup: SetupName, strayed: boolean, endedAt: number): TalkRules {
   const friendsLost = loses === true && spares === undefined && rollsBack !== true
   const lost = friendsLost || rollsBack === true
   // A master that was replaced may take something for a moment when it goes on.
   const lostUntil = strayed ? Infinity : lost ? endedAt + FAILOVER_MS[setup] : -Infinity
-  return { lostUntil, friendsLost, receiptMs: TALK_LIMITS.invitationReceiptMs, answerMs: TALK_LIMITS.invitationAnswerMs }
+  return { lostUntil, friendsLost, complete: name === 'nothing' && !strayed, receiptMs: TALK_LIMITS.invitationReceiptMs, answerMs: TALK_LIMITS.invitationAnswerMs }
 }
 
 function summary(delays: World['delays']): readonly string[] {

@@ -1,12 +1,12 @@
 import { Actor } from '../model/actor.js'
 import type { Breach } from '../model/evidence.js'
+import { sendHeirs } from '../model/heirs.js'
 import type { PlainActor } from '../model/plain-actor.js'
 import type { Random } from '../model/random.js'
 import { TalkLog } from '../model/talk-log.js'
+import { newNotes, Talker, type Fate } from '../model/talker.js'
 import type { TalkEvidence } from '../model/talk.js'
-import { connect } from '../support/client.js'
 import { elapse, eventually } from '../support/wait.js'
-import { FATES, Talker, type Notes } from './talker.js'
 import { DETECTION_MS, TIMEOUTS_MS, type World } from './world.js'
 
 /** Somebody says something about every so often, all of them together. */
@@ -19,6 +19,7 @@ const LEAVES_MS = [800, 2_500] as const
 const PATIENCE_MS = 15_000
 /** How far away, in the circle of all users, those are whom one writes to. */
 const PARTNERS = [1, 4, 9] as const
+const FATES = ['accept', 'refuse', 'cancel', 'ring'] as const satisfies readonly Fate[]
 /** Awkward things to say. */
 const WORDS = ['', 'words', '\0 and \n and \t', 'ünï 🙂', '"quoted" \\ {}', 'w'.repeat(3_000)] as const
 
@@ -27,8 +28,7 @@ const WORDS = ['', 'words', '\0 and \n and \t', 'ünï 🙂', '"quoted" \\ {}', 
  * no channel: one who stays and leaves at the end, one who leaves before, and one who comes and goes. Plain clients listen.
  */
 export class Talk {
-  readonly #notes: Notes = { sent: [], invited: [], answers: [], breaches: [] }
-  readonly #friends = new Map<string, Set<string>>()
+  readonly #notes = newNotes()
   readonly #hearers: TalkLog[]
   readonly #crowd: readonly Talker[]
   readonly #plain: readonly PlainActor[]
@@ -94,18 +94,13 @@ export class Talk {
   }
 
   evidence(): TalkEvidence {
-    return { ...this.#notes, at: Date.now(), hearers: this.#hearers, friends: this.#friends, model: this.world.model }
+    return { ...this.#notes, at: Date.now(), hearers: this.#hearers, toldRosters: [], model: this.world.model }
   }
 
   /** Somebody logs in for each user who is away, and gets what waits for that user. */
   async fetch(): Promise<void> {
-    const away = this.#users.filter((user) => !this.#hearers.some((hearer) => hearer.user === user && hearer.connectedSince < Infinity))
-    await Promise.all(
-      away.map(async (user) => {
-        const client = await connect(this.world.scope, user, this.world.alive().map(({ node }) => node), { transports: ['websocket'] })
-        this.#hearers.push(TalkLog.of(client, `${user}/heir`))
-      }),
-    )
+    const nodes = this.world.alive().map(({ node }) => node)
+    await sendHeirs(this.world.scope, this.#users, this.#hearers, nodes)
   }
 
   get #talkers(): readonly Talker[] {
@@ -132,16 +127,14 @@ export class Talk {
     ]
     const oneSided = crowd.map((user, index) => [user, at(index + 2)] as const)
     await Promise.all([...pairs, ...pairs.map(([one, other]) => [other, one] as const), ...oneSided].map(([one, other]) => this.#add(one, other)))
-    for (const [one, other] of pairs) {
-      this.#friends.set(one, (this.#friends.get(one) ?? new Set()).add(other))
-      this.#friends.set(other, (this.#friends.get(other) ?? new Set()).add(one))
-    }
   }
 
   async #add(user: string, friend: string): Promise<void> {
     const talker = this.#talkers.find((each) => each.user === user)
-    if (talker !== undefined) await talker.actor.client.roster.add(friend)
-    else await this.#plain.find((each) => each.user === user)?.client.must('addFriend', { userId: friend })
+    if (talker !== undefined) return talker.change('add', friend)
+    const answer = this.#notes.rosters.asking('add', user, friend, Date.now())
+    await this.#plain.find((each) => each.user === user)?.client.must('addFriend', { userId: friend })
+    answer('done', Date.now())
   }
 
   async #run(): Promise<void> {
@@ -160,9 +153,9 @@ export class Talk {
     if (dice >= 0.92) return this.#later(() => this.#turn())
     // Whoever has no connection says it when it has one; whoever is lost for good says nothing.
     if (!talker.actor.loggedIn || this.#isLost(talker)) return
-    if (dice < 0.45) for (let n = 0; n < count; n += 1) talker.send(partner, words, offline)
-    else if (dice < 0.65) talker.broadcast()
-    else talker.invite(partner, fate, ms)
+    if (dice < 0.45) for (let n = 0; n < count; n += 1) void talker.send(partner, words, offline)
+    else if (dice < 0.65) void talker.broadcast()
+    else void talker.invite(partner, fate, ms)
   }
 
   /** The one who comes and goes does so, one after the other. */
@@ -182,14 +175,8 @@ export class Talk {
 
   async #come({ actor }: Talker): Promise<void> {
     if (actor.loggedIn) return
-    try {
-      await actor.login()
-    } catch {
-      // It may have been in for a moment, or be so later.
-      const [session, at] = [`${actor.name}?${Date.now()}`, Date.now()]
-      this.world.model.session(session, actor.user, TIMEOUTS_MS[0], at)
-      this.world.model.ending(session, at)
-    }
+    // It may be refused while the fault is on.
+    await actor.login().catch(() => undefined)
   }
 
   #isLost({ actor }: Talker): boolean {

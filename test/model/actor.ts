@@ -87,8 +87,16 @@ export class Actor {
   async login(): Promise<void> {
     if (this.#loggedIn) return
     this.options.tokens?.give()
-    await within(this.client.login(), 15_000, `${this.name} logs in`)
-    this.#begin()
+    const at = Date.now()
+    try {
+      await within(this.client.login(), 15_000, `${this.name} logs in`)
+    } catch (error) {
+      // It may have been in for a moment, or be so later.
+      this.#begin(at)
+      this.model.ending(this.#session, at)
+      throw error
+    }
+    this.#begin(Date.now())
     this.#loggedIn = true
   }
 
@@ -248,11 +256,11 @@ export class Actor {
     }
   }
 
-  /** A new session, as the model knows it. */
-  #begin(): void {
+  /** A new session, as the model knows it; without a time it is not there yet. */
+  #begin(at = Infinity): void {
     this.#session = `${this.name}#${++this.#logins}`
     this.options.tokens?.begin()
-    this.model.session(this.#session, this.user, this.options.timeoutMs)
+    this.model.session(this.#session, this.user, this.options.timeoutMs, at)
   }
 
   #handOver(tokens: Tokens, at: number): Promise<void> {
@@ -273,6 +281,7 @@ export class Actor {
       else left(by)
     }
     for (const pending of this.#pending) this.model.unknown(this.#session, pending.split(' ')[0] ?? '', from)
+    this.model.ending(this.#session, from)
     this.#begin()
     this.#beginsAnew = true
   }
@@ -280,6 +289,7 @@ export class Actor {
   /** It is back with another session, and the SDK has joined again what it was in, as far as it knows. */
   #rejoined(at: number, failed: readonly string[]): void {
     this.#beginsAnew = false
+    this.model.begins(this.#session, at)
     const underWay = new Set([...this.#pending].map((pending) => pending.split(' ')[0] ?? ''))
     for (const channel of this.#places()) {
       const joined = this.model.joining(this.#session, channel, at - LEAVES_MS)

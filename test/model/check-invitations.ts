@@ -11,7 +11,8 @@ const RANKS = { SENT: 1, RECEIVED: 2, ACCEPTED: 3, REFUSED: 3, CANCELED: 3, FAIL
  *
  * - V1: each ends, and those of both sides who are there see the same end. What is said of it was so: it was received, answered or cancelled
  *   by somebody, or its time was over. When Redis has lost it, the two sides may see different ends, but both see one.
- * - V2: at each session its states go forward, and end; and one revision of it is the same for all.
+ * - V2: at each session its states go forward, and end; and one revision of it is the same for all. Of those who answer it or take it back
+ *   one at most is told that it is so, and then it ends so.
  */
 export function checkInvitations({ hearers, invited, answers }: TalkEvidence, { lostUntil, receiptMs, answerMs }: TalkRules): readonly Breach[] {
   const heard = byInvitation(hearers)
@@ -26,6 +27,7 @@ export function checkInvitations({ hearers, invited, answers }: TalkEvidence, { 
     checkForward(logs, say)
     if (!isKept) return breaches
     checkRevisions(logs, say)
+    checkWinner(sent, answers, logs, say)
     const told = logs.flatMap(({ entries }) => entries.filter(({ isLocal }) => !isLocal).map(({ invitation }) => invitation))
     checkCauses(sent, told, { isHeard: logs.some(({ hearer }) => hearer.user === sent.callee), answered }, (what) => say('V1', what))
     checkTimes(told, { receiptMs, answerMs }, (what) => say('V1', what))
@@ -71,11 +73,21 @@ function checkRevisions(logs: readonly Log[], say: Say): void {
   for (const { hearer, entries } of logs) {
     for (const { invitation, isLocal } of entries) {
       if (isLocal) continue
-      const [before, state] = [known.get(invitation.revision), endOf(invitation)]
+      const [before, state] = [known.get(invitation.revision), outcomeOf(invitation)]
       if (before !== undefined && before !== state) say('V2', `revision ${invitation.revision} is ${state}, and ${before} for somebody else`, hearer)
       known.set(invitation.revision, state)
     }
   }
+}
+
+/** Calls that were told that it has ended as they wanted. */
+function checkWinner({ callee, id, hasWon }: SentInvitation, answers: readonly Answer[], logs: readonly Log[], say: Say): void {
+  const winners = answers.filter((answer) => answer.callee === callee && answer.id === id && answer.hasWon === true).map(outcomeOf)
+  if (hasWon === true) winners.push('CANCELED')
+  if (winners.length > 1) say('V2', `several were told that they have ended it: ${winners.join(', ')}`)
+  const [winner] = winners
+  const ends = new Set(logs.flatMap(({ entries }) => entries.filter(({ isLocal, invitation }) => !isLocal && !isOpen(invitation)).map(({ invitation }) => outcomeOf(invitation))))
+  for (const end of ends) if (winner !== undefined && end !== winner) say('V2', `somebody was told that it is ${winner}, and it is ${end}`)
 }
 
 function checkCauses(sent: SentInvitation, told: readonly Invitation[], { isHeard, answered }: { readonly isHeard: boolean; readonly answered: ReadonlySet<string> }, say: (what: string) => void): void {
@@ -111,8 +123,14 @@ function byInvitation(hearers: readonly Hearer[]): ReadonlyMap<string, readonly 
   return logs
 }
 
-function endOf({ state, reason }: Invitation): string {
+function endOf({ state, reason }: Pick<Invitation, 'state' | 'reason'>): string {
   return reason === null ? state : `${state} ${reason}`
+}
+
+/** With what was answered: two may answer alike. */
+function outcomeOf({ response, ...end }: Pick<Invitation, 'state' | 'response'> & { readonly reason?: Invitation['reason'] }): string {
+  const state = endOf({ reason: null, ...end })
+  return response === '' ? state : `${state} ${JSON.stringify(response)}`
 }
 
 function answerKey({ callee, id, state, response }: Answer): string {

@@ -1,8 +1,10 @@
 import type { Call } from '../support/redis-monitor.js'
+import { MAY_STAY } from '../support/redis-view.js'
 import type { Content } from '../support/redis.js'
 import { checkInvitations } from './check-invitations.js'
 import { checkLog, type LogRules } from './check-log.js'
 import { checkMessages } from './check-messages.js'
+import { checkRosters } from './check-rosters.js'
 import { checkSpans } from './check-spans.js'
 import { checkStatuses } from './check-statuses.js'
 import { checkTimes } from './check-times.js'
@@ -26,11 +28,11 @@ export function check(evidence: Evidence, rules: LogRules): Verdict {
   }
 }
 
-/** Holds what users were told by each other against what they said. No breach means: M1 to M5, R1, R2, V1 and V2 held, as far as this evidence goes. */
+/** Holds what users were told by each other against what they said. No breach means: M1 to M5, R1 to R4, B1, V1 and V2 held, as far as this evidence goes. */
 export function checkTalk(evidence: TalkEvidence, rules: TalkRules): Verdict {
   const told = evidence.hearers.map(({ messages, statuses, invitations }) => messages.length + statuses.length + invitations.length)
   return {
-    breaches: [...checkMessages(evidence, rules), ...checkStatuses(evidence, rules), ...checkInvitations(evidence, rules)],
+    breaches: [...checkMessages(evidence, rules), ...checkStatuses(evidence, rules), ...checkRosters(evidence, rules), ...checkInvitations(evidence, rules)],
     events: told.reduce((sum, count) => sum + count, 0),
   }
 }
@@ -44,9 +46,9 @@ export function checkIdle(calls: readonly Call[], ms: number, most: number): rea
   return [{ invariant: 'I9', where: 'Redis', what: `${rate.toFixed(1)} calls a second while nothing happens, ${most} at most: ${JSON.stringify([...names])}` }]
 }
 
-/** I10: keys without a lifetime, but the partition count. */
+/** I10: keys without a lifetime, but those that may stay. */
 export function checkLifetimes(keysThatStay: readonly string[]): readonly Breach[] {
-  return keysThatStay.filter((key) => key !== 'rollcall:partitions').map((key) => ({ invariant: 'I10', where: 'Redis', what: `${key} would stay for ever` }))
+  return keysThatStay.filter((key) => !MAY_STAY.test(key)).map((key) => ({ invariant: 'I10', where: 'Redis', what: `${key} would stay for ever` }))
 }
 
 /** I11: how late others heard of a change while somebody read slowly. Milliseconds. */

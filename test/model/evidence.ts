@@ -3,8 +3,8 @@ import type { EventLog } from '../support/event-log.js'
 import type { StoredMember } from '../support/redis-view.js'
 import type { PresenceModel } from './presence-model.js'
 
-/** `I` of presence, as `docs/architecture.md` names them; `M` of messages, `R` of friends' statuses, `V` of invitations (`docs/reliability.md`). */
-export type Invariant = `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12}` | `M${1 | 2 | 3 | 4 | 5}` | `R${1 | 2}` | `V${1 | 2}`
+/** `I` of presence, as `docs/architecture.md` names them; `M` of messages, `R` of friends and their statuses, `B` of blocks, `V` of invitations (`docs/reliability.md`). */
+export type Invariant = `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12}` | `M${1 | 2 | 3 | 4 | 5}` | `R${1 | 2 | 3 | 4}` | 'B1' | `V${1 | 2}`
 
 /** One invariant that did not hold, and where. */
 export interface Breach {

@@ -1,3 +1,4 @@
+import type { Limits } from '../../src/protocol/limits.js'
 import { startNode, type TestNode } from '../support/node.js'
 import { Link } from '../support/link.js'
 import { connectPlain } from '../support/plain.js'
@@ -6,21 +7,25 @@ import { Scope } from '../support/scope.js'
 import { SECRET, tokenFor } from '../support/tokens.js'
 import { elapse } from '../support/wait.js'
 import { Actor } from './actor.js'
-import { check, print, type Verdict } from './checker.js'
+import { check, checkTalk, print, type Verdict } from './checker.js'
 import { collect } from './collect.js'
+import { Conversation } from './conversation.js'
 import { Ears } from './ears.js'
 import type { Breach, Evidence, Watched } from './evidence.js'
-import { CHANNELS, CLIENTS, NODES, type Plan, type Step } from './plan.js'
+import { CHANNELS, CLIENTS, NODES, type Plan, type PresenceStep, type Step } from './plan.js'
 import { PresenceModel } from './presence-model.js'
 import { Tokens } from './tokens.js'
 
 const TIMEOUT_MS = 1_000
-/** Within this after the last step everybody has to agree: detection, presenceTimeout, two sweeps, and the machine. */
-export const QUIET_MS = 8_000
+/** Within this after the last step everybody has to agree: detection, presenceTimeout, two sweeps, and a machine that is busy with others. */
+export const QUIET_MS = 15_000
 /** What a token has left that is to be renewed in time, and one that is to run out. */
 const RENEWED_MS = 2_000
 const EXPIRES_MS = 200
 const RULES = { lagMs: 1_500, complete: true }
+/** Short, so that what users tell each other comes to its end. Milliseconds. */
+const TALK_LIMITS = { messageWaitMs: 1_000, invitationReceiptMs: 800, invitationAnswerMs: 800 } as const satisfies Partial<Limits>
+const TALK_RULES = { lostUntil: -Infinity, friendsLost: false, complete: true, receiptMs: TALK_LIMITS.invitationReceiptMs, answerMs: TALK_LIMITS.invitationAnswerMs }
 
 /** Nodes on a Redis of their own, on which many histories run, each with users and channels of its own. */
 export interface Stage {
@@ -30,7 +35,7 @@ export interface Stage {
 
 export async function openStage(scope: Scope): Promise<Stage> {
   const redis = await RedisServer.start(scope)
-  const options = { redisUrl: redis.url, secret: SECRET, heartbeatMs: 200, heartbeatTtlMs: 1_500, presenceTimeoutMs: TIMEOUT_MS, pingIntervalMs: 1_000, pingTimeoutMs: 1_000 }
+  const options = { redisUrl: redis.url, secret: SECRET, heartbeatMs: 200, heartbeatTtlMs: 1_500, presenceTimeoutMs: TIMEOUT_MS, pingIntervalMs: 1_000, pingTimeoutMs: 4_000, limits: TALK_LIMITS }
   const nodes = await Promise.all(Array.from({ length: NODES }, () => startNode(scope, options)))
   return { redis, nodes }
 }
@@ -52,6 +57,7 @@ class History {
   readonly #breaches: Breach[] = []
   #links: readonly Link[] = []
   #actors: readonly Actor[] = []
+  #conversation!: Conversation
 
   constructor(
     private readonly stage: Stage,
@@ -70,7 +76,9 @@ class History {
       ({ user, tab }, index) =>
         new Actor(this.scope, this.#model, { user: `${user}-${this.name}`, tab, alone: CLIENTS.filter((other) => other.user === user).length === 1, urls: [at(this.#links, index)], timeoutMs: TIMEOUT_MS, detectionMs: 0, tokens: new Tokens(`${user}-${this.name}`) }),
     )
+    this.#conversation = new Conversation(this.#actors, this.#model, (user) => `${user}-${this.name}`)
     await Promise.all(this.#actors.map((actor) => actor.login()))
+    await this.#conversation.open()
     for (const step of plan) {
       const done = this.#do(step)
       this.#running.add(done)
@@ -79,7 +87,19 @@ class History {
     }
     while (this.#running.size > 0) await Promise.all(this.#running)
     for (const actor of this.#actors) await actor.settle(QUIET_MS)
-    return this.#untilAgreed(ears, quiet)
+    await this.#conversation.over()
+    const agreed = await this.#untilRight(async () => {
+      const [{ breaches, events }, talked] = [check(await this.#evidence(ears, quiet), RULES), this.#talked()]
+      return { breaches: [...breaches, ...talked.breaches, ...this.#breaches, ...this.#actors.flatMap((actor) => actor.breaches)], events: events + talked.events }
+    })
+    if (agreed.breaches.length > 0) return agreed
+    // This is left for the end, for nobody would expect those who leave and come now.
+    await this.#conversation.leave()
+    const left = await this.#untilRight(async () => this.#talked())
+    if (left.breaches.length > 0) return left
+    await this.#conversation.fetch(this.scope, this.stage.nodes, (user) => ({ token: tokenFor(user) }))
+    const fetched = await this.#untilRight(async () => this.#talked())
+    return { ...agreed, breaches: fetched.breaches }
   }
 
   /** Plain clients who only watch, one for each channel: they see the wire as it is, with what each packet covers. */
@@ -90,13 +110,19 @@ class History {
         const plain = await connectPlain(this.scope, user, at(this.stage.nodes, index % NODES), { transports: ['websocket'], auth: { token: tokenFor(user) } })
         const watcher = plain.watcher(channel)
         await plain.must('subscribe', { channelName: channel, channelType: 'MESSAGE', beQuiet: true })
-        return { plain, channel, watcher }
+        // On another connection it would have to subscribe again: what it has seen until then is all that it sees.
+        const { id } = plain.socket
+        return { plain, channel, watcher, isThere: () => plain.socket.id === id }
       }),
     )
-    return () => watchers.map(({ plain, channel, watcher }) => ({ name: `the plain watcher of ${channel}`, user: plain.user, channel, log: watcher.log, current: plain.socket.connected, whole: true }))
+    return () => watchers.map(({ plain, channel, watcher, isThere }) => ({ name: `the plain watcher of ${channel}`, user: plain.user, channel, log: watcher.log, current: isThere(), whole: isThere() }))
   }
 
-  async #do({ do: what, who, channel: place, node, ms }: Step): Promise<void> {
+  #do(step: Step): Promise<void> {
+    return 'to' in step ? this.#conversation.do(step) : this.#doPresence(step)
+  }
+
+  async #doPresence({ do: what, who, channel: place, node, ms }: PresenceStep): Promise<void> {
     const [actor, link, channel] = [at(this.#actors, who), at(this.#links, who), at(this.#channels, place)]
     try {
       switch (what) {
@@ -122,7 +148,7 @@ class History {
           link.restore(at(this.stage.nodes, node))
           return
         case 'logout':
-          return await actor.logout()
+          return await this.#conversation.logout(actor)
         case 'login':
           return await actor.login()
         case 'renew':
@@ -143,14 +169,19 @@ class History {
     await Promise.all(tabs.map((tab) => tab.set(channel)))
   }
 
-  async #untilAgreed(ears: Ears, quiet: () => readonly Watched[]): Promise<Verdict> {
+  /** Looks again and again until no breach is left, or it has taken too long. */
+  async #untilRight(look: () => Promise<Verdict>): Promise<Verdict> {
     const deadline = Date.now() + QUIET_MS
     for (;;) {
-      const verdict = await this.#evidence(ears, quiet).then((evidence) => check(evidence, RULES), unanswered)
-      const breaches = [...verdict.breaches, ...this.#breaches, ...this.#actors.flatMap((actor) => actor.breaches)]
-      if (breaches.length === 0 || Date.now() > deadline) return { ...verdict, breaches }
+      const verdict = await look().catch(unanswered)
+      if (verdict.breaches.length === 0 || Date.now() > deadline) return verdict
       await elapse(100)
     }
+  }
+
+  #talked(): Verdict {
+    const { breaches, events } = checkTalk(this.#conversation.evidence(), TALK_RULES)
+    return { breaches: [...breaches, ...this.#conversation.breaches], events }
   }
 
   async #evidence(ears: Ears, quiet: () => readonly Watched[]): Promise<Evidence> {

@@ -18,8 +18,9 @@ interface Claim {
 interface SessionLife {
   readonly user: string
   readonly timeoutMs: number
-  readonly begun: At
-  /** When its logout was asked for. */
+  /** From when on it is there without doubt; never, while it is `Infinity`. */
+  begun: At
+  /** When its logout was asked for, or it may have ended with its token. */
   ended: At
   /** Times without a connection; the last one has no end while it goes on. */
   readonly down: { readonly from: At; until: At }[]
@@ -76,7 +77,12 @@ export class PresenceModel {
     this.#sessions.set(session, { user, timeoutMs, begun: at, ended: Infinity, down: [] })
   }
 
-  /** Asks to log out. */
+  /** It was to begin when nobody knew yet, and is there. */
+  begins(session: string, at: At): void {
+    this.#life(session).begun = at
+  }
+
+  /** Asks to log out, or may end from here on. */
   ending(session: string, at: At): void {
     this.#life(session).ended = at
   }

@@ -3,10 +3,11 @@ import { describe, expect, test } from '@jest/globals'
 import type { Invitation, InvitationState } from '../../src/protocol/invitations.js'
 import { checkTalk, print } from './checker.js'
 import { PresenceModel } from './presence-model.js'
-import type { HeardInvitation, HeardMessage, HeardStatus, Hearer, SentInvitation, SentMessage, TalkEvidence, TalkRules } from './talk.js'
+import { RosterModel, type RosterChange, type RosterOutcome } from './roster-model.js'
+import type { Answer, HeardInvitation, HeardMessage, HeardStatus, Hearer, SentInvitation, SentMessage, TalkEvidence, TalkRules, ToldRoster } from './talk.js'
 
 const NOW = 10_000
-const RULES: TalkRules = { lostUntil: -Infinity, friendsLost: false, receiptMs: 1_000, answerMs: 2_000 }
+const RULES: TalkRules = { lostUntil: -Infinity, friendsLost: false, complete: true, receiptMs: 1_000, answerMs: 2_000 }
 /** Redis lost something up to here; the story is older. */
 const LOST = { ...RULES, lostUntil: 9_000 }
 const ANN = 'ann/0'
@@ -26,7 +27,35 @@ function heard(text: string, more: Partial<HeardMessage> = {}): HeardMessage {
   return { at: 1_010, session: 1, connection: 1, id: `s:${text}:ann`, from: 'ann', text, ...more }
 }
 
-const gone = (id: string, at: number, from = 'carl'): HeardStatus => ({ at, id, from, offline: true })
+/** The id is a time in microseconds. */
+const gone = (id: string, at: number, from = 'carl'): HeardStatus => ({ at, id, from, offline: true, text: '' })
+const here = (text = 'here', from = 'ann'): HeardStatus => ({ at: 510, id: `s-${text}`, from, offline: false, text })
+
+/** What somebody asks of the roster, from one moment to another; without an end, nobody knows what came of it. */
+type Asking = readonly [what: RosterChange, by: string, to: string, asked: number, answered?: number, outcome?: RosterOutcome, isFriend?: boolean]
+
+const FRIENDS: readonly Asking[] = [
+  ['add', 'ann', 'bob', 110, 120, 'done', false],
+  ['add', 'bob', 'ann', 130, 140, 'done', true],
+  ['add', 'ann', 'carl', 150, 160],
+  ['add', 'carl', 'ann', 170, 180],
+]
+
+function rosters(...askings: readonly Asking[]): RosterModel {
+  const model = new RosterModel()
+  const steps = [...FRIENDS, ...askings].flatMap(([what, by, to, asked, answered, outcome = 'done', isFriend]) => {
+    let answer: ReturnType<RosterModel['asking']> = () => undefined
+    return [
+      { at: asked, run: () => void (answer = model.asking(what, by, to, asked)) },
+      ...(answered === undefined ? [] : [{ at: answered, run: () => answer(outcome, answered, isFriend) }]),
+    ]
+  })
+  for (const { run } of steps.sort((a, b) => a.at - b.at)) run()
+  return model
+}
+
+const told = (user: string, more: Partial<ToldRoster> = {}): ToldRoster => ({ user, at: NOW, friends: [], asked: [], requests: [], blocked: [], ...more })
+const TOLD = [told('ann', { friends: ['bob', 'carl'] }), told('bob', { friends: ['ann'] }), told('carl', { friends: ['ann'] }), told('dora')] as const
 
 /** As ann's and bob's clients are told it. */
 function call(state: InvitationState, revision: number, timestamp: number, more: Partial<Invitation> = {}): Invitation {
@@ -52,16 +81,18 @@ function evidence(more: Partial<TalkEvidence> = {}): TalkEvidence {
   return {
     at: NOW,
     hearers: [
-      hearer(ANN, { statuses: [gone('7', 4_010)], invitations: log(...RANG, ACCEPTED) }),
-      hearer('bob/0', { messages: [heard('one'), heard('two')], statuses: [{ at: 500, id: 'x', from: 'ann', offline: false }], invitations: log(...RANG, ACCEPTED) }),
-      hearer('bob/1', { messages: [heard('one'), heard('two')], invitations: log(...RANG, ACCEPTED) }),
+      hearer(ANN, { statuses: [gone('4000000', 4_010)], invitations: log(...RANG, ACCEPTED) }),
+      hearer('bob/0', { messages: [heard('one'), heard('two')], statuses: [here()], invitations: log(...RANG, ACCEPTED) }),
+      hearer('bob/1', { messages: [heard('one'), heard('two')], statuses: [here()], invitations: log(...RANG, ACCEPTED) }),
       hearer('carl/0', { connectedSince: Infinity }),
       hearer('dora/0'),
     ],
     sent: [saying('one'), saying('two', { waits: true })],
+    statuses: [{ by: ANN, from: 'ann', text: 'here', asked: 500, answered: 520 }],
     invited: [INVITED],
     answers: [{ callee: 'bob', id: CALL, state: 'ACCEPTED', response: 'yes' }],
-    friends: new Map([['ann', new Set(['bob', 'carl'])], ['bob', new Set(['ann'])], ['carl', new Set(['ann'])]]),
+    rosters: rosters(),
+    toldRosters: TOLD,
     model: story(),
     ...more,
   }
@@ -78,7 +109,7 @@ const withCalls = (name: string, invitations: readonly HeardInvitation[], more: 
 test('a true story has no breach', () => {
   const { breaches, events } = checkTalk(evidence(), RULES)
   expect(print(breaches)).toBe('')
-  expect(events).toBe(15)
+  expect(events).toBe(16)
 })
 
 describe('the checker finds', () => {
@@ -131,19 +162,19 @@ describe('the checker finds', () => {
 
   test('R1: a status of somebody who is no friend, and that such a one is gone', () => {
     for (const rules of [RULES, LOST]) {
-      expect(breachesOf(heardOtherwise(withStatuses('dora/0', [{ at: 500, id: 'x', from: 'ann', offline: false }])), rules)).toEqual([expect.stringContaining('R1 a status (x) is told')])
+      expect(breachesOf(heardOtherwise(withStatuses('dora/0', [here()])), rules)).toEqual([expect.stringContaining('R1 a status (s-here) is told')])
     }
-    expect(breachesOf(heardOtherwise(withStatuses('dora/0', [gone('7', 4_010)])))).toEqual([expect.stringContaining('R1 that it is gone (7) is told')])
+    expect(breachesOf(heardOtherwise(withStatuses('dora/0', [gone('4000000', 4_010)])))).toEqual([expect.stringContaining('R1 that it is gone (4000000) is told')])
     // The own user's last session is gone, and another one is there by now.
-    expect(breachesOf(heardOtherwise(withStatuses('carl/0', [gone('7', 4_010)])))).toEqual([])
+    expect(breachesOf(heardOtherwise(withStatuses('carl/0', [gone('4000000', 4_010)])))).toEqual([])
   })
 
   test('R2: somebody who is gone more often than may be', () => {
-    const two = heardOtherwise(withStatuses(ANN, [gone('7', 4_010), gone('8', 4_020)]))
+    const two = heardOtherwise(withStatuses(ANN, [gone('4000000', 4_010), gone('4000001', 4_020)]))
     expect(breachesOf(two)).toEqual(['R2 it is told 2 times that it is gone, and it can have gone 1 times'])
     expect(breachesOf(two, LOST)).toEqual([])
-    expect(breachesOf(heardOtherwise(withStatuses(ANN, [gone('7', 4_010), gone('7', 4_020)])))).toEqual([])
-    const bob = heardOtherwise(withStatuses(ANN, [gone('7', 4_010), gone('9', 5_000, 'bob')]))
+    expect(breachesOf(heardOtherwise(withStatuses(ANN, [gone('4000000', 4_010), gone('4000000', 4_020)])))).toEqual([])
+    const bob = heardOtherwise(withStatuses(ANN, [gone('4000000', 4_010), gone('4900000', 5_000, 'bob')]))
     expect(breachesOf(bob)).toEqual(['R2 it is told 1 times that it is gone, and it can have gone 0 times'])
     // One of two tabs logs out, or is away for too long.
     const model = story()
@@ -165,6 +196,75 @@ describe('the checker finds', () => {
     expect(breachesOf({ ...untold(), model })).toEqual([])
     model.down('carl/0#2', 5_000)
     expect(breachesOf({ ...untold(), model })).toEqual(['R2 it has been gone since 6000, and that has not been told'])
+  })
+
+  test('R1: a status that nobody has said, and one of a friend who was none any more, or not yet', () => {
+    expect(breachesOf(heardOtherwise(withStatuses('bob/0', [here(), here('there')])))).toEqual(['R1 nobody has said this: "there"'])
+    expect(breachesOf({ rosters: rosters(['remove', 'bob', 'ann', 400, 450]), toldRosters: [] })).toEqual(Array(2).fill(expect.stringContaining('R1 a status (s-here) is told')))
+    expect(breachesOf({ rosters: rosters(['remove', 'bob', 'ann', 400, 505]), toldRosters: [] })).toEqual([])
+    expect(breachesOf({ rosters: rosters(['remove', 'carl', 'ann', 3_000, 3_100]), toldRosters: [] })).toEqual([expect.stringContaining('R1 that it is gone')])
+  })
+
+  test('R3: what was said, and has not come to a friend who was there', () => {
+    const unheard = (more: Partial<Hearer> = {}) => heardOtherwise(withStatuses('bob/1', [], more))
+    expect(breachesOf(unheard())).toEqual(['R3 "here" was said at 500, and it has not come'])
+    for (const more of [{ connectedSince: 505 }, { connectedSince: Infinity }]) expect(breachesOf(unheard(more))).toEqual([])
+    expect(breachesOf(unheard(), { ...RULES, complete: false })).toEqual([])
+    expect(breachesOf({ ...unheard(), statuses: [{ by: ANN, from: 'ann', text: 'here', asked: 500 }] })).toEqual([])
+    expect(breachesOf({ ...unheard(), rosters: rosters(['block', 'bob', 'ann', 510]), toldRosters: [] })).toEqual([])
+  })
+
+  test('R4: a roster that follows from no order of what was asked for, or from another one than the other side\'s', () => {
+    const listed = (...others: readonly ToldRoster[]) => TOLD.map((one) => others.find(({ user }) => user === one.user) ?? one)
+    const carlIsOut = { rosters: rosters(['remove', 'carl', 'ann', 5_000, 5_010]), toldRosters: listed(told('ann', { friends: ['bob'] }), told('carl')) }
+    expect(breachesOf(carlIsOut)).toEqual([])
+    expect(breachesOf({ ...carlIsOut, toldRosters: listed(told('carl')) })).toEqual(['R4 ann is told: friend, carl is told: none'])
+    expect(breachesOf({ ...carlIsOut, rosters: rosters() })).toEqual(['R4 ann is told: none, carl is told: none'])
+    // Of two that are under way at once either may be the later one, but for both sides the same.
+    const atOnce = rosters(['remove', 'carl', 'ann', 5_000, 5_010], ['add', 'ann', 'carl', 5_005, 5_015])
+    const both = (anns: Partial<ToldRoster>, carls: Partial<ToldRoster>) => breachesOf({ rosters: atOnce, toldRosters: listed(told('ann', { friends: ['bob'], ...anns }), told('carl', carls)) })
+    expect(both({}, {})).toEqual([])
+    expect(both({ asked: ['carl'] }, { requests: [{ userId: 'ann', message: '' }] })).toEqual([])
+    expect(both({ asked: ['carl'] }, {})).toEqual(['R4 ann is told: asked, carl is told: none'])
+    // Whose answer nobody has, it may have been done, or be done later.
+    for (const carls of [told('carl', { blocked: ['ann'] }), told('carl', { friends: ['ann'] })]) {
+      const anns = told('ann', carls.blocked.length > 0 ? { friends: ['bob'], asked: ['carl'] } : { friends: ['bob', 'carl'] })
+      expect(breachesOf({ rosters: rosters(['block', 'carl', 'ann', 5_000]), toldRosters: listed(anns, carls) })).toEqual([])
+    }
+  })
+
+  test('R4: an answer that no order explains; unless Redis lost friends', () => {
+    const blocked: readonly Asking[] = [['block', 'bob', 'dora', 1_000, 1_010]]
+    const added = (...asking: Asking) => ({ rosters: rosters(...blocked, asking), toldRosters: [] })
+    expect(breachesOf(added('add', 'dora', 'bob', 1_020, 1_030, 'refused'))).toEqual([])
+    const taken = added('add', 'dora', 'bob', 1_020, 1_030)
+    expect(breachesOf(taken)).toEqual(['R4 no order explains this: dora asks at 1020 to add bob: done at 1030'])
+    expect(breachesOf(taken, { ...RULES, friendsLost: true })).toEqual([])
+    expect(breachesOf(added('add', 'dora', 'bob', 1_005, 1_030))).toEqual([])
+    expect(breachesOf(added('add', 'dora', 'ann', 1_020, 1_030, 'refused'))).toEqual([expect.stringContaining('R4 no order explains this')])
+    expect(breachesOf(added('add', 'dora', 'ann', 1_020, 1_030, 'done', true))).toEqual([expect.stringMatching(/^R4 .* is answered that they are friends$/)])
+  })
+
+  test('B1: what is sent after a block, and comes, or is taken; what is refused without one', () => {
+    const block = (by: string, to: string) => ({ rosters: rosters(['block', by, to, 900, 950]), toldRosters: [] })
+    const refused = { sent: [saying('one', { answered: 1_005 }), { ...saying('two'), answered: 1_005, isBlocked: true as const }], ...heardOtherwise(withMessages('bob/0', [heard('one')]), withMessages('bob/1', [heard('one')])) }
+    const only = (found: readonly string[]) => found.filter((each) => each.startsWith('B1'))
+    for (const [by, to] of [['ann', 'bob'], ['bob', 'ann']] as const) {
+      expect(only(breachesOf(block(by, to)))).toEqual([
+        'B1 the message "one", asked for at 1000, comes at 1010, and there is a block',
+        'B1 the message "two", asked for at 1000, comes at 1010, and there is a block',
+        `B1 the invitation ${CALL}, asked for at 2990, comes at 3000, and there is a block`,
+      ])
+      expect(only(breachesOf({ ...block(by, to), ...refused }))).toEqual([
+        'B1 the message "one", asked for at 1000, comes at 1010, and there is a block',
+        'B1 the message "one", asked for at 1000, is taken, and there is a block',
+        expect.stringContaining('B1 the invitation'),
+      ])
+    }
+    expect(only(breachesOf(refused))).toEqual(['B1 the message "two", asked for at 1000, is refused, and there is no block'])
+    // Lifted meanwhile, or made only then.
+    expect(only(breachesOf({ rosters: rosters(['block', 'bob', 'ann', 900, 950], ['remove', 'bob', 'ann', 990, 1_001]), toldRosters: [] }))).toEqual([])
+    expect(only(breachesOf({ rosters: rosters(['block', 'bob', 'ann', 1_000, 1_002], ['remove', 'bob', 'ann', 2_900, 2_950]), toldRosters: [] }))).toEqual([])
   })
 
   const both = (...invitations: readonly Invitation[]) => heardOtherwise(...[ANN, 'bob/0', 'bob/1'].map((name) => withCalls(name, log(...invitations))))
@@ -199,5 +299,16 @@ describe('the checker finds', () => {
     const again = [...log(...RANG, call('CANCELED', 3, 3_400)).map((entry, index) => ({ ...entry, isLocal: index === 2 })), ...log(RANG[1], ACCEPTED).map((entry) => ({ ...entry, session: 2 }))]
     expect(breachesOf(heardOtherwise(withCalls('bob/0', again, { session: 2 })))).toEqual([])
     expect(breachesOf(heardOtherwise(withCalls('bob/0', log(RANG[0], call('FAILED', 2, 4_010, { reason: 'PEER_NO_RESPONSE' })))))).toContainEqual('V2 revision 2 is FAILED PEER_NO_RESPONSE, and RECEIVED for somebody else')
+  })
+  test('V2: two who were told that they have ended it; one who was told so, and it has ended otherwise', () => {
+    const yes: Answer = { callee: 'bob', id: CALL, state: 'ACCEPTED', response: 'yes', hasWon: true }
+    const { hasWon: _, ...unanswered } = yes
+    const no: Answer = { callee: 'bob', id: CALL, state: 'REFUSED', response: 'no' }
+    expect(breachesOf({ answers: [yes, no] })).toEqual([])
+    expect(breachesOf({ answers: [yes, { ...no, hasWon: true }] })).toEqual(['V2 several were told that they have ended it: ACCEPTED "yes", REFUSED "no"'])
+    expect(breachesOf({ answers: [yes, no], invited: [{ ...INVITED, isCanceled: true, hasWon: true }] })).toEqual([expect.stringContaining('V2 several were told')])
+    expect(breachesOf({ answers: [unanswered, { ...no, hasWon: true }] })).toEqual(['V2 somebody was told that it is REFUSED "no", and it is ACCEPTED "yes"'])
+    const other = heardOtherwise(withCalls('bob/1', log(...RANG, { ...ACCEPTED, response: 'yes!' })))
+    expect(breachesOf(other)).toContainEqual('V2 revision 3 is ACCEPTED "yes!", and ACCEPTED "yes" for somebody else')
   })
 })

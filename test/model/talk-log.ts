@@ -32,7 +32,7 @@ export class TalkLog implements Hearer {
     })
     client.on('message', (message) => log.#message(message))
     client.on('status', (notice) => log.#status(notice))
-    client.on('invitation', (invitation) => log.invitations.push({ at: Date.now(), session: log.session, invitation, isLocal: log.#isLeaving }))
+    client.on('invitation', (invitation) => log.invitations.push({ at: Date.now(), session: log.session, invitation, isLocal: log.#isLeaving || client.linkState === 'FAILED' }))
     return log
   }
 
@@ -78,7 +78,7 @@ export class TalkLog implements Hearer {
     this.messages.push({ at: Date.now(), session: this.session, connection: this.connection, id, from, text })
   }
 
-  #status({ id, from, offline }: StatusNotice): void {
-    this.statuses.push({ at: Date.now(), id, from, offline: offline === true })
+  #status({ id, from, offline, status = '' }: StatusNotice): void {
+    this.statuses.push({ at: Date.now(), id, from, offline: offline === true, text: status })
   }
 }

@@ -1,5 +1,7 @@
 import type { Invitation } from '../../src/protocol/invitations.js'
+import type { RosterReply } from '../../src/protocol/roster.js'
 import type { PresenceModel } from './presence-model.js'
+import type { RosterModel } from './roster-model.js'
 
 /** What users tell each other, as the programs of both sides know it: messages, statuses, invitations. Times are milliseconds of one process. */
 type At = number
@@ -20,6 +22,8 @@ export interface HeardStatus {
   readonly from: string
   /** The server says that this user is gone. */
   readonly offline: boolean
+  /** What the user says; `''` for nothing. */
+  readonly text: string
 }
 
 export interface HeardInvitation {
@@ -46,7 +50,16 @@ export interface Hearer {
   readonly connectedSince: At
 }
 
-export interface SentMessage {
+/** What came of asking for something that a block forbids. */
+interface Asked {
+  readonly asked: At
+  /** When it was answered; `undefined` when nobody knows what came of it. */
+  answered?: At
+  /** It was refused because one of the two has blocked the other. */
+  isBlocked?: true
+}
+
+export interface SentMessage extends Asked {
   /** The client, its user, and which of its sessions. */
   readonly by: string
   readonly from: string
@@ -55,20 +68,31 @@ export interface SentMessage {
   /** No two messages have the same. */
   readonly text: string
   readonly waits: boolean
-  readonly asked: At
   /** What the sender was told; `undefined` when nobody knows whether it was sent. */
   received?: boolean
 }
 
-export interface SentInvitation {
+export interface SentStatus {
+  /** The client, and its user. */
+  readonly by: string
+  readonly from: string
+  /** No two statuses have the same. */
+  readonly text: string
+  readonly asked: At
+  /** When it was said that friends are being told; `undefined` when nobody knows. */
+  answered?: At
+}
+
+export interface SentInvitation extends Asked {
   readonly by: string
   readonly caller: string
   readonly callee: string
   readonly id: string
   readonly content: string
-  readonly asked: At
-  /** The caller has asked to cancel it, or has logged out. */
+  /** The caller has asked to cancel it, or its session was ended. */
   isCanceled?: true
+  /** The caller was told that it is cancelled. */
+  hasWon?: true
 }
 
 export interface Answer {
@@ -76,6 +100,14 @@ export interface Answer {
   readonly id: string
   readonly state: 'ACCEPTED' | 'REFUSED'
   readonly response: string
+  /** Who answers was told that it is so. */
+  hasWon?: true
+}
+
+/** A roster as its user was told it, at a moment at which nobody was changing anything. */
+export interface ToldRoster extends Pick<RosterReply, 'friends' | 'asked' | 'requests' | 'blocked'> {
+  readonly user: string
+  readonly at: At
 }
 
 /** Everything that the checks of this look at. */
@@ -85,10 +117,11 @@ export interface TalkEvidence {
   readonly hearers: readonly Hearer[]
   /** In the order in which they were asked for. */
   readonly sent: readonly SentMessage[]
+  readonly statuses: readonly SentStatus[]
   readonly invited: readonly SentInvitation[]
   readonly answers: readonly Answer[]
-  /** Both have the other: `friends.get(a)` has b, and the other way round. */
-  readonly friends: ReadonlyMap<string, ReadonlySet<string>>
+  readonly rosters: RosterModel
+  readonly toldRosters: readonly ToldRoster[]
   /** Who was there when. */
   readonly model: Pick<PresenceModel, 'endsOf' | 'goneSince' | 'downsOf'>
 }
@@ -98,6 +131,8 @@ export interface TalkRules {
   readonly lostUntil: At
   /** Friendships may be among that. */
   readonly friendsLost: boolean
+  /** Nothing but clients and their connections failed: what is kept for nobody comes as well. */
+  readonly complete: boolean
   /** For how long an invitation may wait for its receipt, and then for its answer, in milliseconds. */
   readonly receiptMs: number
   readonly answerMs: number

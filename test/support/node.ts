@@ -2,6 +2,7 @@ import { afterEach, beforeAll, expect } from '@jest/globals'
 
 import type { NodeOptions } from '../../src/config.js'
 import { createNode } from '../../src/node.js'
+import { MAY_STAY } from './redis-view.js'
 import { RedisServer, type RedisOptions } from './redis.js'
 import { useFileScope, type Scope } from './scope.js'
 
@@ -36,9 +37,6 @@ export async function startNode(scope: Scope, options: NodeOptions): Promise<Tes
   const { port } = await node.listen()
   return { url: `http://127.0.0.1:${port}`, port, nodeId: node.nodeId, close }
 }
-
-/** What need not expire: the one key outside all partitions, and what users keep for good (metadata, friends). */
-const MAY_STAY = /^rollcall:(partitions$|\{\d+\}:(meta|roster|asked):)/
 
 export interface TestCluster {
   readonly redis: RedisServer

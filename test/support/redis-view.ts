@@ -5,6 +5,9 @@ export interface Readable {
   command(name: string, key: string, ...args: (string | number)[]): Promise<unknown>
 }
 
+/** What need not expire: the one key outside all partitions, and what users keep for good (metadata, friends). */
+export const MAY_STAY = /^rollcall:(partitions$|\{\d+\}:(meta|roster|asked):)/
+
 /** Who vouches for a session: a node's incarnation; `-` and `~` are sessions that are due, as timeout or as leave. */
 const DUE = ['-', '~']
 
