@@ -39,6 +39,26 @@ describe('001.13 friendship', () => {
     expect([(await a.tc.Roster()).nodelist, (await b.tc.Roster()).nodelist]).toEqual([[b.account], [a.account]])
   })
 
+  test('who was away when it was asked for is told with the roster, once a login; who was there has been told', async () => {
+    const [a, , marker] = await three()
+    const name = account('b')
+    await a.tc.Addroster(name, 'hello')
+    for (let login = 1; login <= 2; login += 1) {
+      const b = await TimUser.login(scope, name, cluster.b)
+      await marker.tc.Addroster(name, 'me too')
+      if (login === 1) await b.expectNotice(4, marker.account)
+      for (let times = 1; times <= 2; times += 1) expect((await b.tc.Roster()).nodelist).toEqual([])
+      const asked = b.messages.map(({ bnType, fromTid, dataString }) => [bnType, fromTid.node, dataString])
+      expect(asked.sort()).toEqual([[4, a.account, 'hello'], [4, marker.account, 'me too']].sort())
+      await b.tc.logout()
+    }
+    const b = await TimUser.login(scope, name, cluster.b)
+    await b.tc.Addroster(a.account)
+    await b.expectNotice(5, a.account)
+    await b.tc.Roster()
+    expect(b.messages.map(({ bnType, fromTid }) => [bnType, fromTid.node])).toEqual([[5, a.account], [4, marker.account]])
+  })
+
   test.each(['the one who asked', 'the one who was asked'])('removing by %s stops both directions at once', async (who) => {
     const [a, b, marker] = await three()
     await befriend(a, b)

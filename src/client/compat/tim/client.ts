@@ -5,7 +5,7 @@ import { RollcallClient, type RosterNotice, type StatusFields, type StatusNotice
 import { failure } from './errors.js'
 import { presenceOf, messageOf } from './events.js'
 import { base64 } from './base64.js'
-import { NODE_LISTS, TIM_TYPES, type Extra, type TimAck, type TimNodes } from './types.js'
+import { NODE_LISTS, TIM_TYPES, type Extra, type TimAck, type TimMessage, type TimNodes } from './types.js'
 
 export interface TimClientOptions {
   /** Where the nodes are: one address, or several to be tried in turn. */
@@ -33,11 +33,17 @@ export class TimClient {
   /** Hears what {@link Roster} and {@link BlockRosterList} found. */
   nodesHandler: Handler | null = null
   readonly #client: RollcallClient
+  /** Of whom this login has been told that they ask for a friendship. */
+  readonly #asking = new Set<string>()
 
   constructor({ appId, userId, ...options }: TimClientOptions) {
     this.#client = new RollcallClient(appId, userId, options)
     this.#client.on('status', (notice: StatusNotice) => this.presenceHandler?.(JSON.stringify(presenceOf(notice))))
-    this.#client.on('roster', (notice: RosterNotice) => this.messageHandler?.(JSON.stringify(messageOf(notice))))
+    this.#client.on('roster', (notice: RosterNotice) => {
+      if (notice.type === 'REQUEST') this.#asking.add(notice.userId)
+      else this.#asking.delete(notice.userId)
+      this.messageHandler?.(JSON.stringify(messageOf(notice)))
+    })
     this.#client.on('linkState', ({ currentState, operation, reason, reasonCode = ERRORS.NOT_LOGIN.errorCode }) => {
       // A login that is refused rejects.
       if (currentState === 'FAILED' && operation !== 'LOGIN') this.#tell(failure(TIM_TYPES.logout, new RollcallError(codeOf(reasonCode), reason)))
@@ -46,6 +52,7 @@ export class TimClient {
 
   /** Rejects with the refusal's {@link TimAck}, which `ackHandler` hears too. */
   login(): Promise<TimAck> {
+    this.#asking.clear()
     return quiet(
       this.#client.login().then(
         () => done(TIM_TYPES.auth),
@@ -76,7 +83,7 @@ export class TimClient {
     return this.#present(toList, { subStatus, show, status, extend, extra })
   }
 
-  /** The friends. */
+  /** The friends. `messageHandler` hears of requests that came while the account was away, each once a login. */
   Roster(): Promise<TimAck & { readonly nodelist: readonly string[] }> {
     return this.#list(NODE_LISTS.roster)
   }
@@ -109,9 +116,14 @@ export class TimClient {
   async #list(ntype: TimNodes['ntype']): Promise<TimAck & { readonly nodelist: readonly string[] }> {
     let nodelist: readonly string[] = []
     const ack = await this.#call(TIM_TYPES.business, async () => {
-      const { friends, blocked } = await this.#client.roster.list()
+      const { friends, blocked, requests } = await this.#client.roster.list()
       nodelist = ntype === NODE_LISTS.roster ? friends : blocked
       this.#hand('nodesHandler', { ntype, nodelist } satisfies TimNodes)
+      for (const { userId, message } of requests) {
+        if (this.#asking.has(userId)) continue
+        this.#asking.add(userId)
+        this.#hand('messageHandler', messageOf({ type: 'REQUEST', userId, message, timestamp: Date.now() }))
+      }
     })
     return { ...ack, nodelist }
   }
@@ -132,7 +144,7 @@ export class TimClient {
   }
 
   /** Told in the middle of a call: a handler that throws must not change what becomes of it. */
-  #hand(handler: 'ackHandler' | 'nodesHandler', what: TimAck | TimNodes): void {
+  #hand(handler: 'ackHandler' | 'nodesHandler' | 'messageHandler', what: TimAck | TimNodes | TimMessage): void {
     try {
       this[handler]?.(JSON.stringify(what))
     } catch (error) {
