@@ -121,9 +121,14 @@ export class ChannelFeed implements Feed {
     return { previous: since.version, version, effects }
   }
 
+  /** Events may have been lost: what is known here may be those who have gone. */
+  mayHaveMissed(): void {
+    this.#behind = true
+  }
+
   /** Something may have been lost, or begun anew: fetch. One fetch at a time. */
   resync(options: { readonly behind: boolean }): void {
-    if (options.behind) this.#behind = true
+    if (options.behind) this.mayHaveMissed()
     if (this.#closed || this.#waiting !== null) return
     this.#waiting = []
     void this.#fetchUntilDone()
@@ -247,12 +252,12 @@ export class ChannelFeed implements Feed {
     if (!damaged && !this.#lostSince(look.snapshot)) return look
     this.context.onDamaged(this.channel)
     if (this.#hydrated) {
-      // What was published before is here after this: whoever left before the loss is not put back.
+      // What was published before is here after this, or known to be missed: whoever left before the loss is not put back.
       await this.context.store.probe(this.partition)
       this.#settleOldEvents()
     }
     const known = this.#hydrated ? this.#replica : { members, version }
-    const missing = [...known.members.values()].filter(({ userId }) => !this.#left.has(userId))
+    const missing = this.#comesAfterRepair(look.snapshot) ? [] : [...known.members.values()].filter(({ userId }) => !this.#left.has(userId))
     const channelLife = await this.context.putBack(this.channel, missing, known.version, look.snapshot)
     const again = await this.#look()
     if (missing.length > 0 && again.snapshot.channelLife !== channelLife && again.snapshot.emptied <= look.snapshot.version) throw new Error('the channel was lost again while members were being put back')
@@ -269,6 +274,11 @@ export class ChannelFeed implements Feed {
     // A feed that may have missed events may have missed that all left; not where no channel has become empty since.
     const mayHaveEnded = this.#behind && snapshot.emptied > this.#replica.version
     return snapshot.channelLife !== this.#channelLife && !mayHaveEnded
+  }
+
+  /** Others have put the channel back while this feed may have missed events: what it has besides may be those who went before the loss. */
+  #comesAfterRepair({ life, channelLife, damaged }: ChannelSnapshot): boolean {
+    return this.#hydrated && this.#behind && !damaged && life === this.#replica.life && channelLife !== ''
   }
 
   /** Events of the life that the replica stands in, arrived while it waited: they are applied to the view first. */

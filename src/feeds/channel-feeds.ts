@@ -47,7 +47,10 @@ export class ChannelFeeds implements Feeds {
       onTrouble: (error, channel) =>
         log.warn({ reason: error instanceof Error ? error.message : String(error), channel: channelId(channel) }, 'a feed could not be fetched; it tries again'),
     }
-    presence.store.onSubscriberReset(() => void resyncAll(this.#feeds.values(), (feed) => feed.resync({ behind: true })))
+    presence.store.onSubscriberReset(() => {
+      for (const feed of this.#feeds.values()) feed.mayHaveMissed()
+      void resyncAll(this.#feeds.values(), (feed) => feed.resync({ behind: true }))
+    })
   }
 
   get size(): number {

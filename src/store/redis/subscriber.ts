@@ -107,8 +107,16 @@ export class Subscriber {
     }
   }
 
-  /** Resolves when all that was published before has arrived. Cuts the connection when the subscriber is silent. */
+  /**
+   * Resolves when all that was published before has arrived, or was told to be lost ({@link onReset}). Rejects while the connection is being made
+   * anew; cuts it when the subscriber is silent.
+   */
   async probe(partition: number): Promise<void> {
+    if (this.#restoring) throw new Error('the subscriber is being made anew')
+    await this.#probe(partition)
+  }
+
+  async #probe(partition: number): Promise<void> {
     const token = String((this.#nextProbe += 1))
     const connection = this.#connection
     let timer: NodeJS.Timeout | undefined
@@ -156,7 +164,7 @@ export class Subscriber {
       try {
         const own = partitions.map((partition) => this.options.probeChannel(partition))
         await within(PROBE_TIMEOUT_MS, this.#topology.subscribeAgain([...own, ...this.#listeners.keys()]))
-        await Promise.all(partitions.map((partition) => this.probe(partition)))
+        await Promise.all(partitions.map((partition) => this.#probe(partition)))
         break
       } catch (error) {
         // One that is not connected is being made anew already.
