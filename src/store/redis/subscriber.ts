@@ -108,12 +108,12 @@ export class Subscriber {
   }
 
   /**
-   * Resolves when all that was published before has arrived, or was told to be lost ({@link onReset}). Rejects while the connection is being made
-   * anew; cuts it when the subscriber is silent.
+   * Resolves when all that was published before has arrived, or was told to be lost ({@link onReset}): not while the connection is being made
+   * anew. Cuts the connection when the subscriber is silent.
    */
   async probe(partition: number): Promise<void> {
-    if (this.#restoring) throw new Error('the subscriber is being made anew')
     await this.#probe(partition)
+    if (this.#restoring) throw new Error('the subscriber is being made anew')
   }
 
   async #probe(partition: number): Promise<void> {
