@@ -130,7 +130,7 @@ describe('a node that leaves', () => {
     const marker = await joinMarker(scope, cluster.b, channel)
     const watcher = await watch(await connect(scope, 'watcher', cluster.b), channel)
     // It waits for its clients, and not for this time; a busy machine needs a part of it.
-    const leaving = await startNode(scope, { redisUrl: cluster.redis.url, drainMs: 8_000 })
+    const leaving = await startNode(scope, { redisUrl: cluster.redis.url, drainMs: 20_000 })
     const tony = createClient(scope, 'tony', [leaving, cluster.a], { presenceTimeout: 8_000 })
     await tony.login()
     const own = listen(tony, channel, 'tony')
