@@ -6,8 +6,8 @@ import { Site, type Usage } from './site.js'
 
 export const SETTLE_MS = 5_000
 export const IDLE_MS = 20_000
-export const BUSY_MS = 20_000
-export const TICK_MS = 20
+const BUSY_MS = 20_000
+const TICK_MS = 20
 
 /** Connections in channels of one size, who all watch and are spread over the nodes in turn, and change their states now and then. */
 export interface Load {
@@ -72,19 +72,13 @@ async function onSite(site: Site, load: Load): Promise<Outcome> {
   const seconds = { busy: 0 }
   const busy = await perSecond(site, async () => {
     const start = performance.now()
-    const replies: Promise<void>[] = []
     // Each next one is of another channel, and after a round of another member.
     const channels = Math.ceil(connections / channelSize)
-    while (performance.now() - start < BUSY_MS) {
-      const due = Math.floor(((performance.now() - start) / 1_000) * changesPerSecond)
-      for (; made < due; made++) {
-        const user = ((made % channels) * channelSize + (Math.floor(made / channels) % channelSize)) % connections
-        const reply = clients[user]?.tell('setState', { channelName: channelOf(user), states: { n: String(made) } })
-        if (reply !== undefined) replies.push(reply.then(({ ok }) => void (ok || refused++)))
-      }
-      await pause(TICK_MS)
-    }
-    await Promise.all(replies)
+    made = await atRate(changesPerSecond, async (change) => {
+      const user = ((change % channels) * channelSize + (Math.floor(change / channels) % channelSize)) % connections
+      const reply = await clients[user]?.tell('setState', { channelName: channelOf(user), states: { n: String(change) } })
+      if (reply?.ok === false) refused++
+    })
     await until('all have been told', () => told >= (made - refused) * (channelSize - 1), { withinMs: 60_000 })
     seconds.busy = (performance.now() - start) / 1_000
   })
@@ -102,6 +96,19 @@ async function onSite(site: Site, load: Load): Promise<Outcome> {
     memory,
     empty,
   }
+}
+
+/** Does something so many times a second for a while, whether or not it was answered before. Resolves with how often, when all is answered. */
+export async function atRate(timesPerSecond: number, act: (number: number) => Promise<void>): Promise<number> {
+  const start = performance.now()
+  const answers: Promise<void>[] = []
+  while (performance.now() - start < BUSY_MS) {
+    const due = Math.floor(((performance.now() - start) / 1_000) * timesPerSecond)
+    while (answers.length < due) answers.push(act(answers.length))
+    await pause(TICK_MS)
+  }
+  await Promise.all(answers)
+  return answers.length
 }
 
 /** What a site uses while something goes on. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { inParallel } from '../lib/wait.js'
 import { rollcall } from '../peers/rollcall.js'
-import { BUSY_MS, IDLE_MS, perSecond, SETTLE_MS, TICK_MS } from './load.js'
+import { atRate, IDLE_MS, perSecond, SETTLE_MS } from './load.js'
 import { Site, type Usage } from './site.js'
 
 const PAIRS = 50
@@ -48,17 +48,10 @@ async function costsAt(nodes: number): Promise<Usage> {
     const seconds = { busy: 0 }
     const busy = await perSecond(site, async () => {
       const start = performance.now()
-      const acknowledged: Promise<void>[] = []
-      while (performance.now() - start < BUSY_MS) {
-        const due = Math.floor(((performance.now() - start) / 1_000) * MESSAGES_PER_SECOND)
-        for (; sent < due; sent++) {
-          const pair = sent % PAIRS
-          const received = senders[pair]?.send(2 * pair + 1, `message ${sent}`)
-          if (received !== undefined) acknowledged.push(received.then((was) => void (was || lost++)))
-        }
-        await pause(TICK_MS)
-      }
-      await Promise.all(acknowledged)
+      sent = await atRate(MESSAGES_PER_SECOND, async (number) => {
+        const pair = number % PAIRS
+        if ((await senders[pair]?.send(2 * pair + 1, `message ${number}`)) !== true) lost++
+      })
       seconds.busy = (performance.now() - start) / 1_000
     })
     if (lost > 0) throw new Error(`${lost} messages were not acknowledged`)

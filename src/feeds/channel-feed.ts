@@ -278,7 +278,7 @@ export class ChannelFeed implements Feed {
 
   /** Others have put the channel back while this feed may have missed events: what it has besides may be those who went before the loss. */
   #comesAfterRepair({ life, channelLife, damaged }: ChannelSnapshot): boolean {
-    return this.#hydrated && this.#behind && !damaged && life === this.#replica.life && channelLife !== ''
+    return this.#behind && !damaged && life === this.#replica.life && channelLife !== ''
   }
 
   /** Events of the life that the replica stands in, arrived while it waited: they are applied to the view first. */
